@@ -1,0 +1,316 @@
+"""The signalling protocol as data: event names, limits, one frozen model per event. No sockets here.
+
+`docs/protocol.md` is the same thing in words; a change here is a change there.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from telemed.core.errors import N_, FieldError, Invalid
+
+PROTOCOL_VERSION: Final = 1
+SOCKET_PATH: Final = "/socket.io/"
+
+MAX_MESSAGE_BYTES: Final = 128 * 1024
+MAX_SDP_BYTES: Final = 64 * 1024
+MAX_SDP_LINE: Final = 2048
+MAX_MEDIA_SECTIONS: Final = 16
+MAX_CANDIDATE: Final = 1024
+MAX_CHAT: Final = 2000
+MAX_CHANNELS: Final = 16
+MAX_EVENTS_PER_ANSWER: Final = 500
+MAX_NUMBER: Final = 2**53 - 1
+
+
+class Rate(StrEnum):
+    """Which bucket an event draws from; see `LIMITS`."""
+
+    SIGNAL = "signal"
+    CHAT = "chat"
+    PLAIN = "plain"
+
+
+# bucket -> (events a second, burst). A trickle of candidates comes in one burst; people do not.
+LIMITS: Final[Mapping[Rate, tuple[float, int]]] = MappingProxyType(
+    {Rate.SIGNAL: (40.0, 200), Rate.CHAT: (2.0, 10), Rate.PLAIN: (5.0, 40)}
+)
+# This many refusals in a row for going too fast, and the connection is closed.
+MAX_THROTTLED_IN_A_ROW: Final = 200
+
+_ID = r"^[A-Za-z0-9_-]{1,64}$"
+_CHANNEL = r"^(worklist|(consult|person|session):[A-Za-z0-9_-]{1,64})$"
+_SDP_LINE = re.compile(r"[a-z]=[^\x00-\x08\x0b-\x1f\x7f]*\Z")
+_CANDIDATE = re.compile(
+    r"candidate:[A-Za-z0-9+/]{1,32} \d{1,3} (?i:udp|tcp) \d{1,10} "
+    r"[0-9A-Za-z.:_-]{1,255} \d{1,5} typ (?:host|srflx|prflx|relay)"
+    r"(?: [A-Za-z0-9-]{1,32} [0-9A-Za-z.:_+/-]{1,256})*\Z",
+    re.ASCII,
+)
+_BREAKS = "\n\t"
+
+
+def _checked_sdp(sdp: str) -> str:
+    if len(sdp.encode("utf-8", "replace")) > MAX_SDP_BYTES:
+        raise PydanticCustomError("sdp_too_large", N_("Mô tả phiên lớn hơn 64 kB"))
+    if not sdp.endswith("\n"):
+        raise PydanticCustomError("sdp_malformed", N_("Mô tả phiên thiếu dòng cuối"))
+    lines = [line.removesuffix("\r") for line in sdp[:-1].split("\n")]
+    if lines[0] != "v=0" or len(lines) < 4:
+        raise PydanticCustomError("sdp_malformed", N_("Mô tả phiên phải bắt đầu bằng v=0"))
+    if any(len(line) > MAX_SDP_LINE or not _SDP_LINE.match(line) for line in lines):
+        raise PydanticCustomError("sdp_malformed", N_("Mô tả phiên có dòng sai dạng"))
+    media = sum(line.startswith("m=") for line in lines)
+    if not 1 <= media <= MAX_MEDIA_SECTIONS:
+        raise PydanticCustomError("sdp_media_count", N_("Mô tả phiên phải có từ 1 đến 16 dòng m="))
+    return sdp
+
+
+def _checked_candidate(candidate: str) -> str:
+    # An empty text is the standard's own mark for "no more candidates".
+    if candidate and not _CANDIDATE.match(candidate):
+        raise PydanticCustomError("candidate_malformed", N_("Địa chỉ ứng viên sai dạng"))
+    return candidate
+
+
+def _checked_chat(text: str) -> str:
+    text = unicodedata.normalize("NFC", text).strip()
+    if not text:
+        raise PydanticCustomError("text_empty", N_("Tin nhắn chưa có chữ nào"))
+    if any(unicodedata.category(char) in ("Cc", "Cs") and char not in _BREAKS for char in text):
+        raise PydanticCustomError("text_malformed", N_("Tin nhắn có ký tự điều khiển"))
+    return text
+
+
+Id = Annotated[str, StringConstraints(pattern=_ID)]
+Channel = Annotated[str, StringConstraints(pattern=_CHANNEL)]
+Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,128}$")]
+Sdp = Annotated[str, StringConstraints(max_length=MAX_SDP_BYTES), AfterValidator(_checked_sdp)]
+ChatText = Annotated[str, StringConstraints(max_length=MAX_CHAT), AfterValidator(_checked_chat)]
+
+
+class Message(BaseModel):
+    """What every part of an event obeys: nothing extra, nothing coerced, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class OfferDescription(Message):
+    """An RTCSessionDescriptionInit of type offer."""
+
+    type: Literal["offer"]
+    sdp: Sdp
+
+
+class AnswerDescription(Message):
+    """An RTCSessionDescriptionInit of type answer."""
+
+    type: Literal["answer"]
+    sdp: Sdp
+
+
+class Candidate(Message):
+    """An RTCIceCandidateInit, on the wire under the standard's own field names."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    candidate: Annotated[
+        str, StringConstraints(max_length=MAX_CANDIDATE), AfterValidator(_checked_candidate)
+    ]
+    sdp_mid: Annotated[str, StringConstraints(max_length=64)] | None = None
+    sdp_m_line_index: Annotated[int, Field(ge=0, lt=MAX_MEDIA_SECTIONS)] | None = None
+    username_fragment: Annotated[str, StringConstraints(max_length=256)] | None = None
+
+
+class Probe(Message):
+    """Is the path to the server alive?"""
+
+
+class Watch(Message):
+    """Ask for the hints of some channels."""
+
+    channels: Annotated[list[Channel], Field(min_length=1, max_length=MAX_CHANNELS)]
+
+
+class Unwatch(Watch):
+    """No more hints of these channels."""
+
+
+class InSession(Message):
+    """Whatever concerns one live session."""
+
+    session: Id
+
+
+class Join(InSession):
+    """Enter, or come back after a broken link."""
+
+    last_event: Number = 0
+    epoch: Number | None = None
+    participant_token: Token | None = None
+
+    @model_validator(mode="after")
+    def _seat_is_whole(self) -> Join:
+        if (self.epoch is None) != (self.participant_token is None):
+            raise PydanticCustomError(
+                "seat_incomplete", N_("epoch và participant_token phải đi cùng nhau")
+            )
+        return self
+
+
+class Replay(InSession):
+    """The numbered events after the last one seen."""
+
+    after: Number
+
+
+class Signal(InSession):
+    """Something for the peer connection of one other participant."""
+
+    to: Id
+    epoch: Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+
+
+class Offer(Signal):
+    """An offer for one other participant."""
+
+    description: OfferDescription
+
+
+class Answer(Signal):
+    """The answer to an offer."""
+
+    description: AnswerDescription
+
+
+class TrickledCandidate(Signal):
+    """One candidate; null when there are no more."""
+
+    candidate: Candidate | None
+
+
+class State(InSession):
+    """What the sender's own devices are doing."""
+
+    muted: bool
+    camera_off: bool
+
+
+class Chat(InSession):
+    """A message to everybody in the room. The same key twice is one message."""
+
+    text: ChatText
+    key: Id
+
+
+class Leave(InSession):
+    """Go out; the session goes on without the sender."""
+
+
+class Ring(InSession):
+    """Call those who are not in the room."""
+
+
+class DeclineRing(InSession):
+    """Not now."""
+
+
+class End(InSession):
+    """End the session for everybody."""
+
+
+EVENTS: Final[Mapping[str, type[Message]]] = MappingProxyType(
+    {
+        "probe": Probe,
+        "channel:watch": Watch,
+        "channel:unwatch": Unwatch,
+        "session:join": Join,
+        "session:replay": Replay,
+        "session:offer": Offer,
+        "session:answer": Answer,
+        "session:candidate": TrickledCandidate,
+        "session:state": State,
+        "session:chat": Chat,
+        "session:leave": Leave,
+        "session:ring": Ring,
+        "session:decline-ring": DeclineRing,
+        "session:end": End,
+    }
+)
+
+# What pydantic finds -> (our code, our words). Anything else is "invalid".
+_FINDINGS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "missing": ("missing", N_("Thiếu trường này")),
+        "extra_forbidden": ("unexpected", N_("Giao thức không có trường này")),
+        "string_too_long": ("too_long", N_("Dài quá {max_length} ký tự")),
+        "too_long": ("too_long", N_("Nhiều quá {max_length} mục")),
+        "too_short": ("too_short", N_("Ít hơn {min_length} mục")),
+        "string_pattern_mismatch": ("malformed", N_("Sai dạng")),
+        "string_unicode": ("malformed", N_("Sai dạng")),
+        "literal_error": ("malformed", N_("Sai dạng")),
+        "greater_than_equal": ("out_of_range", N_("Ngoài khoảng cho phép")),
+        "less_than_equal": ("out_of_range", N_("Ngoài khoảng cho phép")),
+        "less_than": ("out_of_range", N_("Ngoài khoảng cho phép")),
+        "int_parsing_size": ("out_of_range", N_("Ngoài khoảng cho phép")),
+        "string_type": ("wrong_type", N_("Sai kiểu dữ liệu")),
+        "int_type": ("wrong_type", N_("Sai kiểu dữ liệu")),
+        "bool_type": ("wrong_type", N_("Sai kiểu dữ liệu")),
+        "list_type": ("wrong_type", N_("Sai kiểu dữ liệu")),
+        "model_type": ("wrong_type", N_("Sai kiểu dữ liệu")),
+    }
+)
+_OWN_CODES: Final = frozenset(
+    {
+        "sdp_too_large",
+        "sdp_malformed",
+        "sdp_media_count",
+        "candidate_malformed",
+        "text_empty",
+    }
+    | {"text_malformed", "seat_incomplete"}
+)
+_MAX_FINDINGS: Final = 8
+_MAX_FIELD_NAME: Final = 64
+
+
+def parse_event(name: str, arguments: Sequence[object]) -> Message:
+    """The model of one event from what came over the wire, or an Invalid that names the fields."""
+    model = EVENTS.get(name)
+    if model is None:
+        raise Invalid("unknown_event", N_("Giao thức không có sự kiện này"))
+    if len(arguments) != 1:
+        raise Invalid("one_payload", N_("Mỗi sự kiện mang đúng một đối tượng"), field="payload")
+    try:
+        return model.model_validate(arguments[0])
+    except ValidationError as error:
+        findings = error.errors(include_url=False, include_input=False)[:_MAX_FINDINGS]
+        raise Invalid.of([_field_error(finding) for finding in findings]) from None
+
+
+def _field_error(finding: ErrorDetails) -> FieldError:
+    kind, context = finding["type"], finding.get("ctx", {})
+    path = ".".join(str(part) for part in finding["loc"])[:_MAX_FIELD_NAME] or "payload"
+    if kind in _OWN_CODES:
+        return FieldError(path, kind, finding["msg"])
+    code, message = _FINDINGS.get(kind, ("invalid", N_("Giá trị không hợp lệ")))
+    numbers = {key: value for key, value in context.items() if isinstance(value, int)}
+    return FieldError(path, code, message, numbers)
