@@ -1,0 +1,136 @@
+"""Settings: read once at start from the environment (`TELEMED_…`) and from secret files."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class IceServer(BaseModel):
+    """One STUN or TURN server as browsers take it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class Settings(BaseSettings):
+    """Everything that differs between installations. Frozen; passed on, never imported."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TELEMED_", frozen=True, extra="ignore", env_nested_delimiter="__"
+    )
+
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    public_origin: str = ""
+    secret_key: SecretStr = SecretStr("")
+    secret_key_file: Path | None = None
+    redis_url: str = ""
+    trusted_proxies: list[str] = []
+    demo: bool = False
+    log_level: str = "INFO"
+
+    login_idle_minutes: Annotated[int, Field(ge=1)] = 60
+    login_absolute_hours: Annotated[int, Field(ge=1)] = 12
+    activation_hours: Annotated[int, Field(ge=1)] = 72
+    password_hash_memory_kib: Annotated[int, Field(ge=8)] = 19_456
+    password_hash_threads: Annotated[int, Field(ge=1, le=16)] = 2
+    second_factor_required: bool = True
+
+    upload_limit_bytes: Annotated[int, Field(ge=1024)] = 20 * 1024 * 1024
+    case_access_days_after_close: Annotated[int, Field(ge=0)] = 30
+    request_expires_days: Annotated[int, Field(ge=1)] = 14
+    ice_servers: list[IceServer] = []
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.database_url and not self.database_url.startswith(
+            ("sqlite+aiosqlite:", "postgresql+asyncpg:")
+        ):
+            raise ValueError(
+                "database_url: use sqlite+aiosqlite:///… or postgresql+asyncpg://…"
+            )
+        if self.public_origin and not self.public_origin.startswith(("http://", "https://")):
+            raise ValueError("public_origin: use https://host[:port]")
+        if self.secret_key.get_secret_value() and self.secret_key_file:
+            raise ValueError("secret_key: give it directly or as secret_key_file, not both")
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database address; an SQLite file in `data_dir` unless told otherwise."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'telemed.sqlite3'}"
+
+    @property
+    def is_embedded(self) -> bool:
+        """True when the data live in an SQLite file."""
+        return self.database.startswith("sqlite")
+
+    @property
+    def origin(self) -> str:
+        """The one origin that pages are served from."""
+        return self.public_origin.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """True when only this machine can reach the server."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}
+
+    @property
+    def is_https(self) -> bool:
+        """True when browsers come through TLS, so cookies can be locked to it."""
+        return self.origin.startswith("https://")
+
+    def signing_key(self) -> bytes:
+        """The installation's secret, at least 32 bytes; made and kept beside an embedded database.
+
+        Raises SettingError when a server database is used and no secret is given.
+        """
+        given = self.secret_key.get_secret_value()
+        path = self.secret_key_file
+        if not given and path is None:
+            path = self.data_dir / "secret_key"
+            if not path.exists():
+                if not self.is_embedded:
+                    raise SettingError("secret_key", "needed with a PostgreSQL database")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch(mode=0o600)
+                path.write_text(secrets.token_urlsafe(48))
+        if path is not None:
+            try:
+                given = path.read_text().strip()
+            except OSError as error:
+                raise SettingError("secret_key_file", f"cannot be read: {path}") from error
+        if len(given) < 32:
+            raise SettingError("secret_key", "needs at least 32 characters")
+        return given.encode()
+
+
+class SettingError(Exception):
+    """A setting that stops the start; one line that names it."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"TELEMED_{name.upper()}: {problem}")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read and check all settings. Raises SettingError naming the first bad one."""
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type] # pydantic checks the values
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = str(first["msg"]).removeprefix("Value error, ")
+        where = [str(part) for part in first["loc"]]
+        if not where:
+            name, _, message = message.partition(": ")
+            where = [name]
+        raise SettingError("__".join(where), message) from error
