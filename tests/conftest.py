@@ -1,0 +1,152 @@
+"""Fixtures for every suite: settings, both database engines, clock, unit of work, application."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+from telemed.core.clock import FakeClock
+from telemed.core.config import Settings, load_settings
+from telemed.core.db import Database, UnitOfWork
+from tests.fakes import FakeAnnouncer
+from tests.schema import make_schema
+from tests.servers import Postgres, Redis, fast_directory
+
+# A Monday, 09:00 in Điện Biên.
+MONDAY_MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+
+# Short looks at the disk that happen before anybody is served, or once a connection.
+MAY_BLOCK = [
+    ("telemed/core/db.py", "_sqlite_writer"),
+    ("asyncpg/connect_utils.py", "_parse_connect_arguments"),
+]
+
+
+@pytest.fixture(autouse=True)
+def blocking_calls_fail() -> Iterator[None]:
+    """Whatever of ours blocks the event loop fails the test that ran it."""
+    with blockbuster_ctx("telemed") as detector:
+        for call, (file, function) in product(detector.functions.values(), MAY_BLOCK):
+            call.can_block_in(file, function)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A quick cluster for rules; nothing in it outlives a power cut."""
+    cluster = Postgres(durable=False).start()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def durable_postgres() -> Iterator[Postgres]:
+    """A cluster that keeps what it acknowledged, for the suites that pull the plug."""
+    cluster = Postgres(durable=True).start()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    """A Redis of our own."""
+    server = Redis().start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgres: Postgres) -> str:
+    """The name of an empty database of this version; databases of tests are copies of it."""
+    name = asyncio.run(postgres.create())
+    make_schema(postgres.url(name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an empty database of this version."""
+    path = tmp_path_factory.mktemp("template") / "telemed.sqlite3"
+    make_schema(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> Iterator[str]:
+    """A fresh SQLite file, in memory where the machine allows it."""
+    place = fast_directory()
+    folder = (place or tmp_path) / f"telemed-{tmp_path.parent.name}-{tmp_path.name}"
+    folder.mkdir()
+    shutil.copy(sqlite_template, folder)
+    yield f"sqlite+aiosqlite:///{folder / sqlite_template.name}"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def postgresql_url(postgres: Postgres, postgresql_template: str) -> AsyncIterator[str]:
+    """A fresh PostgreSQL database."""
+    name = await postgres.create(template=postgresql_template)
+    yield postgres.url(name)
+    await postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database; the test runs once on each engine."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The time, which stands still until the test moves it."""
+    return FakeClock(MONDAY_MORNING)
+
+
+@pytest.fixture
+def announcer() -> FakeAnnouncer:
+    """Collects the hints that were sent."""
+    return FakeAnnouncer()
+
+
+@pytest.fixture
+async def database(
+    database_url: str, clock: FakeClock, announcer: FakeAnnouncer
+) -> AsyncIterator[Database]:
+    """An open database on each engine."""
+    database = Database(database_url, clock=clock, announcer=announcer)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def work(database: Database) -> AsyncIterator[UnitOfWork]:
+    """One transaction, committed when the test ends.
+
+    SQLite has one writer: commit before another unit of work or a request wants to write.
+    """
+    async with database.work() as work:
+        yield work
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of an installation that lives for one test; hashing is as cheap as it goes."""
+    return make_settings(data_dir=tmp_path / "var", database_url=database_url)
+
+
+def make_settings(**changes: Any) -> Settings:
+    """Settings for tests, with what the test wants otherwise."""
+    defaults = {
+        "secret_key": "a-secret-for-tests-that-is-long-enough",
+        "password_hash_memory_kib": 8,
+    }
+    return load_settings(**(defaults | changes))
