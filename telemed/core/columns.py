@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Enum, MetaData
+from sqlalchemy import JSON, Column, DateTime, Dialect, Enum, Integer, MetaData
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -72,3 +72,8 @@ def new_uid() -> str:
 def uid_column() -> Any:
     """The column that URLs name a row by."""
     return Field(default_factory=new_uid, max_length=22, unique=True, nullable=False)
+
+
+def revision_column() -> "Column[int]":
+    """For `version_id_col`: a save over a newer revision fails instead of losing it."""
+    return Column("revision", Integer, nullable=False)

@@ -8,13 +8,13 @@ import hashlib
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import DDL, UniqueConstraint, event
 from sqlmodel import Field, SQLModel, col, select
 
 from telemed.core.audit import AuditTag, append_only
-from telemed.core.columns import Json, UtcDateTime, ValueEnum, uid_column
+from telemed.core.columns import Json, UtcDateTime, ValueEnum, revision_column, uid_column
 from telemed.core.db import HasId, UnitOfWork
 from telemed.core.errors import Conflict, Missing, N_
 
@@ -41,10 +41,14 @@ class SignatureMethod(StrEnum):
     PASSWORD_AND_CODE = "password_and_code"
 
 
+_record_revision = revision_column()
+
+
 class SignedRecord(SQLModel, table=True):
     """One version of a record. `content_hash` is set when it is fixed."""
 
     __tablename__ = "signed_record"
+    __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": _record_revision}
 
     id: int | None = Field(default=None, primary_key=True)
     uid: str = uid_column()
@@ -62,10 +66,7 @@ class SignedRecord(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
     saved_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
     fixed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    revision: int = Field(default=1, nullable=False)
-
-
-SignedRecord.__mapper_args__ = {"version_id_col": SignedRecord.__table__.c.revision}  # type: ignore[attr-defined]
+    revision: int = Field(default=None, sa_column=_record_revision)
 
 
 class Signature(SQLModel, table=True):

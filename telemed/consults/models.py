@@ -1,0 +1,175 @@
+"""Consults: the case that lives from a draft to its outcome."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from telemed.consults.lifecycle import ConsultState
+from telemed.core.columns import Json, UtcDateTime, ValueEnum, revision_column, uid_column
+
+
+class Urgency(StrEnum):
+    """The commune doctor's own judgement; nothing overrides it."""
+
+    EMERGENCY = "emergency"
+    URGENT = "urgent"
+    ROUTINE = "routine"
+
+
+class LegalBasis(StrEnum):
+    """Why health data may go to another provider (Law 91/2025 Articles 19(1), 26(2))."""
+
+    CONSENT = "consent"
+    GUARDIAN_CONSENT = "guardian_consent"
+    EMERGENCY = "emergency"
+
+
+class RemoteMode(StrEnum):
+    """Support between facilities is not remote treatment of a patient (Law 15/2023 Art 80)."""
+
+    FACILITY_SUPPORT = "facility_support"
+
+
+_consult_revision = revision_column()
+
+
+class Consult(SQLModel, table=True):
+    """One request for advice about one patient. `rank` orders urgency: 1 is an emergency."""
+
+    __tablename__ = "consult"
+    __table_args__ = (
+        Index("ix_consult_worklist", "state", "specialty_id", "rank", "requested_at"),
+        Index("ix_consult_station", "station_id", "id"),
+        Index("ix_consult_assigned", "assigned_id", "id"),
+    )
+    __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": _consult_revision}
+
+    id: int | None = Field(default=None, primary_key=True)
+    uid: str = uid_column()
+    number: str | None = Field(default=None, max_length=20, unique=True)
+    station_id: int = Field(foreign_key="facility.id")
+    requester_id: int = Field(foreign_key="person.id", index=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    specialty_id: int | None = Field(default=None, foreign_key="specialty.id")
+    named_id: int | None = Field(default=None, foreign_key="person.id")
+    assigned_id: int | None = Field(default=None, foreign_key="person.id")
+    state: ConsultState = Field(
+        default=ConsultState.DRAFT,
+        sa_type=ValueEnum(ConsultState),  # type: ignore[call-overload]
+    )
+    urgency: Urgency | None = Field(default=None, sa_type=ValueEnum(Urgency))  # type: ignore[call-overload]
+    rank: int = 3
+    reason: str = Field(default="", max_length=4000)
+    history: str = Field(default="", max_length=8000)
+    examination: str = Field(default="", max_length=8000)
+    medication: str = Field(default="", max_length=4000)
+    treatment: str = Field(default="", max_length=4000)
+    transfer_possible: bool | None = None
+    diagnosis: str = Field(default="", max_length=500)
+    icd_code: str | None = Field(default=None, max_length=7, index=True)
+    icd_system: str | None = Field(default=None, max_length=60)
+    icd_version: str | None = Field(default=None, max_length=20)
+    remote_mode: RemoteMode = Field(
+        default=RemoteMode.FACILITY_SUPPORT,
+        sa_type=ValueEnum(RemoteMode),  # type: ignore[call-overload]
+    )
+    legal_basis: LegalBasis | None = Field(default=None, sa_type=ValueEnum(LegalBasis))  # type: ignore[call-overload]
+    patient_age_years: int | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    accepted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    follow_up_on: str | None = Field(default=None, max_length=10)
+    state_reason: str = Field(default="", max_length=500)
+    search_text: str = Field(default="")
+    is_synthetic: bool = False
+    revision: int = Field(default=None, sa_column=_consult_revision)
+
+
+class ConsultDraft(SQLModel, table=True):
+    """The request form exactly as typed so far, valid or not."""
+
+    __tablename__ = "consult_draft"
+
+    consult_id: int = Field(foreign_key="consult.id", primary_key=True)
+    fields: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    saved_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    revision: int = 0
+
+
+class ConsultQuestion(SQLModel, table=True):
+    """A numbered clinical question; each gets a conclusion of its own."""
+
+    __tablename__ = "consult_question"
+    __table_args__ = (UniqueConstraint("consult_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    consult_id: int = Field(foreign_key="consult.id", index=True)
+    number: int
+    text: str = Field(max_length=1000)
+
+
+class VitalSigns(SQLModel, table=True):
+    """One set of measurements at one time; `values` by the keys of `vitals.VITALS`."""
+
+    __tablename__ = "vital_signs"
+
+    id: int | None = Field(default=None, primary_key=True)
+    consult_id: int = Field(foreign_key="consult.id", index=True)
+    taken_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    values: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+
+
+class Message(SQLModel, table=True):
+    """One message of the conversation of a consult."""
+
+    __tablename__ = "message"
+
+    id: int | None = Field(default=None, primary_key=True)
+    uid: str = uid_column()
+    consult_id: int = Field(foreign_key="consult.id", index=True)
+    author_id: int = Field(foreign_key="person.id")
+    text: str = Field(max_length=4000)
+    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class ReadMark(SQLModel, table=True):
+    """The last message of a consult that a person has seen."""
+
+    __tablename__ = "read_mark"
+    __table_args__ = (UniqueConstraint("consult_id", "person_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    consult_id: int = Field(foreign_key="consult.id", index=True)
+    person_id: int = Field(foreign_key="person.id", index=True)
+    message_id: int
+    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class IcdCode(SQLModel, table=True):
+    """A code of a diagnosis list; lists stand side by side with their versions."""
+
+    __tablename__ = "icd_code"
+    __table_args__ = (UniqueConstraint("system", "version", "code"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    system: str = Field(max_length=60)
+    version: str = Field(max_length=20)
+    code: str = Field(max_length=7, index=True)
+    title: str = Field(max_length=400)
+    folded_title: str = Field(max_length=400)
+    is_usable: bool = True
+
+
+class YearlyCounter(SQLModel, table=True):
+    """The last number given in a series of a year (`HC-2026`)."""
+
+    __tablename__ = "yearly_counter"
+
+    series: str = Field(primary_key=True, max_length=12)
+    last_number: int = 0

@@ -1,0 +1,88 @@
+"""Live sessions of both kinds, who took part and when."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from telemed.core.columns import UtcDateTime, ValueEnum, revision_column, uid_column
+from telemed.sessions.lifecycle import SessionKind, SessionState
+
+
+class ParticipantRole(StrEnum):
+    """As what somebody is in the room."""
+
+    REQUESTER = "requester"
+    SPECIALIST = "specialist"
+    TRAINER = "trainer"
+    TRAINEE = "trainee"
+    GUEST = "guest"
+
+
+class LeaveReason(StrEnum):
+    """Why a stay ended; a lost link is part of the minutes."""
+
+    LEFT = "left"
+    REJOINED = "rejoined"
+    LINK_LOST = "link_lost"
+    SESSION_ENDED = "session_ended"
+    REVOKED = "revoked"
+
+
+_session_revision = revision_column()
+
+
+class LiveSession(SQLModel, table=True):
+    """One meeting: an episode of a consult, or of a technical transfer."""
+
+    __tablename__ = "live_session"
+    __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": _session_revision}
+
+    id: int | None = Field(default=None, primary_key=True)
+    uid: str = uid_column()
+    kind: SessionKind = Field(sa_type=ValueEnum(SessionKind))  # type: ignore[call-overload]
+    consult_id: int | None = Field(default=None, foreign_key="consult.id", index=True)
+    title: str = Field(default="", max_length=200)
+    station_id: int | None = Field(default=None, foreign_key="facility.id", index=True)
+    state: SessionState = Field(
+        default=SessionState.RINGING,
+        sa_type=ValueEnum(SessionState),  # type: ignore[call-overload]
+    )
+    opened_by_id: int = Field(foreign_key="person.id")
+    opened_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    met_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    epoch: int = 0
+    revision: int = Field(default=None, sa_column=_session_revision)
+
+
+class Participant(SQLModel, table=True):
+    """A person invited to, or seen in, a session. `uid` is the id used in signalling."""
+
+    __tablename__ = "participant"
+    __table_args__ = (UniqueConstraint("session_id", "person_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    uid: str = uid_column()
+    session_id: int = Field(foreign_key="live_session.id", index=True)
+    person_id: int = Field(foreign_key="person.id", index=True)
+    role: ParticipantRole = Field(sa_type=ValueEnum(ParticipantRole))  # type: ignore[call-overload]
+    invited_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    declined_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class Attendance(SQLModel, table=True):
+    """One stay of a participant in the room."""
+
+    __tablename__ = "attendance"
+
+    id: int | None = Field(default=None, primary_key=True)
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    joined_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    leave_reason: LeaveReason | None = Field(
+        default=None,
+        sa_type=ValueEnum(LeaveReason),  # type: ignore[call-overload]
+    )
