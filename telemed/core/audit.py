@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import DDL, event, func
+from sqlalchemy import func
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from telemed.core.columns import Json, UtcDateTime, ValueEnum
+from telemed.core.columns import Json, UtcDateTime, ValueEnum, on_create
 
 GENESIS = "0" * 64
 
@@ -73,9 +73,9 @@ class AuditRecord(SQLModel, table=True):
     __tablename__ = "audit_record"
 
     sequence: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    at: datetime = Field(sa_type=UtcDateTime, index=True)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
     person_id: int | None = Field(default=None, index=True)
-    tag: AuditTag = Field(sa_type=ValueEnum(AuditTag))  # type: ignore[call-overload]
+    tag: AuditTag = Field(sa_type=ValueEnum(AuditTag))
     subject: str = Field(max_length=80, index=True)
     patient_id: int | None = Field(default=None, index=True)
     request_id: str = Field(default="", max_length=32)
@@ -234,23 +234,20 @@ FOR EACH ROW EXECUTE FUNCTION {table}_append_only()
 """
 
 
-def append_only(model: type[SQLModel]) -> list[tuple[str, str]]:
-    """(dialect, statement) pairs that make the database refuse edits; attached to the table."""
-    table = model.__table__  # type: ignore[attr-defined]
-    statements = [
-        ("sqlite", _SQLITE_GUARD.format(table=table.name, verb="UPDATE")),
-        ("sqlite", _SQLITE_GUARD.format(table=table.name, verb="DELETE")),
-        ("postgresql", _POSTGRES_GUARD.format(table=table.name)),
-        ("postgresql", _POSTGRES_TRIGGER.format(table=table.name)),
-    ]
-    for dialect, statement in statements:
-        ddl = DDL(statement.replace("%", "%%")).execute_if(dialect=dialect)
-        event.listen(table, "after_create", ddl)
-    return statements
+def append_only(model: type[SQLModel]) -> None:
+    """Make the database itself refuse to edit or delete rows of a table."""
+    table = str(model.__tablename__)
+    on_create(
+        model,
+        [
+            ("sqlite", _SQLITE_GUARD.format(table=table, verb="UPDATE")),
+            ("sqlite", _SQLITE_GUARD.format(table=table, verb="DELETE")),
+            ("postgresql", _POSTGRES_GUARD.format(table=table)),
+            ("postgresql", _POSTGRES_TRIGGER.format(table=table)),
+        ],
+    )
 
 
 append_only(AuditRecord)
-_head = AuditHead.__table__  # type: ignore[attr-defined]
-event.listen(
-    _head, "after_create", DDL(f"INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, '{GENESIS}')")
-)
+_FIRST_HEAD = f"INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, '{GENESIS}')"
+on_create(AuditHead, [("sqlite", _FIRST_HEAD), ("postgresql", _FIRST_HEAD)])

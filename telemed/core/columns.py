@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, Enum, Integer, MetaData
+from sqlalchemy import DDL, JSON, Column, DateTime, Dialect, Enum, Integer, MetaData, event
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -48,7 +48,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def ValueEnum(values: type[StrEnum]) -> Enum:  # noqa: N802 - reads as a column type
+def ValueEnum(values: type[StrEnum]) -> Any:  # noqa: N802 - reads as a column type
     """A column that stores the enum's values (not its names), checked by the database."""
     return Enum(
         values,
@@ -77,3 +77,11 @@ def uid_column() -> Any:
 def revision_column() -> "Column[int]":
     """For `version_id_col`: a save over a newer revision fails instead of losing it."""
     return Column("revision", Integer, nullable=False)
+
+
+def on_create(model: type[SQLModel], statements: list[tuple[str, str]]) -> None:
+    """Run (dialect, statement) pairs after a table is made: what only one engine can express."""
+    table = model.__table__  # type: ignore[attr-defined]
+    for dialect, statement in statements:
+        make = DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
+        event.listen(table, "after_create", make.execute_if(dialect=dialect))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -37,7 +38,7 @@ class FieldError:
     field: str
     code: str
     message: str
-    params: Mapping[str, Param] = field(default_factory=lambda: _NO_PARAMS)
+    params: Mapping[str, Param] = dataclasses.field(default_factory=lambda: _NO_PARAMS)
 
 
 class TelemedError(Exception):

@@ -29,7 +29,7 @@ class Event(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     stream_id: int = Field(foreign_key="event_stream.id", index=True)
     number: int
-    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime)
     kind: str = Field(max_length=40)
     person_id: int | None = Field(default=None)
     data: dict[str, Any] = Field(default_factory=dict, sa_type=Json)

@@ -21,7 +21,7 @@ class IdempotencyKey(SQLModel, table=True):
     person_id: int
     key: str = Field(max_length=80)
     request_hash: str = Field(max_length=64)
-    at: datetime = Field(sa_type=UtcDateTime, index=True)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
     status: int | None = None
     headers: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     body: bytes = Field(default=b"", sa_type=LargeBinary)

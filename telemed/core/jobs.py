@@ -27,10 +27,10 @@ class Job(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     kind: str = Field(max_length=40)
     key: str = Field(max_length=80)
-    due_at: datetime = Field(sa_type=UtcDateTime, index=True)  # type: ignore[call-overload]
+    due_at: datetime = Field(sa_type=UtcDateTime, index=True)
     payload: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     claimed_by: str | None = Field(default=None, max_length=22)
-    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     tries: int = 0
     last_error: str = Field(default="", max_length=200)
 

@@ -10,11 +10,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import DDL, UniqueConstraint, event
+from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel, col, select
 
 from telemed.core.audit import AuditTag, append_only
-from telemed.core.columns import Json, UtcDateTime, ValueEnum, revision_column, uid_column
+from telemed.core.columns import (
+    Json,
+    UtcDateTime,
+    ValueEnum,
+    on_create,
+    revision_column,
+    uid_column,
+)
 from telemed.core.db import HasId, UnitOfWork
 from telemed.core.errors import Conflict, Missing, N_
 
@@ -52,20 +59,20 @@ class SignedRecord(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     uid: str = uid_column()
-    kind: RecordKind = Field(sa_type=ValueEnum(RecordKind))  # type: ignore[call-overload]
+    kind: RecordKind = Field(sa_type=ValueEnum(RecordKind))
     subject: str = Field(max_length=60, index=True)
     amends_id: int | None = Field(default=None, foreign_key="signed_record.id", index=True)
     state: RecordState = Field(
         default=RecordState.DRAFT,
-        sa_type=ValueEnum(RecordState),  # type: ignore[call-overload]
+        sa_type=ValueEnum(RecordState),
     )
     content: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     content_hash: str | None = Field(default=None, max_length=64)
     author_id: int = Field(index=True)
     reason: str = Field(default="", max_length=500)
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    saved_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    fixed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    saved_at: datetime = Field(sa_type=UtcDateTime)
+    fixed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revision: int = Field(default=None, sa_column=_record_revision)
 
 
@@ -79,10 +86,10 @@ class Signature(SQLModel, table=True):
     record_id: int = Field(foreign_key="signed_record.id", index=True)
     person_id: int = Field(index=True)
     signed_as: str = Field(max_length=30)
-    method: SignatureMethod = Field(sa_type=ValueEnum(SignatureMethod))  # type: ignore[call-overload]
+    method: SignatureMethod = Field(sa_type=ValueEnum(SignatureMethod))
     content_hash: str = Field(max_length=64)
     login_session_id: int | None = None
-    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 append_only(Signature)
@@ -100,18 +107,15 @@ CREATE TRIGGER signed_record_fixed BEFORE UPDATE OR DELETE ON signed_record
 FOR EACH ROW WHEN (OLD.state = 'signed') EXECUTE FUNCTION signed_record_fixed()
 """
 _FIXED_SQLITE_DELETE = _FIXED_SQLITE.replace("fixed BEFORE UPDATE", "kept BEFORE DELETE")
-FIXED_DDL = [
-    ("sqlite", _FIXED_SQLITE),
-    ("sqlite", _FIXED_SQLITE_DELETE),
-    ("postgresql", _FIXED_FUNCTION),
-    ("postgresql", _FIXED_POSTGRES),
-]
-for _dialect, _statement in FIXED_DDL:
-    event.listen(
-        SignedRecord.__table__,  # type: ignore[attr-defined]
-        "after_create",
-        DDL(_statement).execute_if(dialect=_dialect),
-    )
+on_create(
+    SignedRecord,
+    [
+        ("sqlite", _FIXED_SQLITE),
+        ("sqlite", _FIXED_SQLITE_DELETE),
+        ("postgresql", _FIXED_FUNCTION),
+        ("postgresql", _FIXED_POSTGRES),
+    ],
+)
 
 
 def content_hash(content: dict[str, Any]) -> str:

@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import DDL, CheckConstraint, event
+from sqlalchemy import CheckConstraint
 from sqlmodel import Field, SQLModel
 
-from telemed.core.columns import UtcDateTime, ValueEnum, uid_column
+from telemed.core.columns import UtcDateTime, ValueEnum, on_create, uid_column
 
 
 class BookingState(StrEnum):
@@ -45,16 +45,16 @@ class Booking(SQLModel, table=True):
     specialist_id: int = Field(foreign_key="person.id", index=True)
     patient_id: int = Field(foreign_key="patient.id", index=True)
     station_id: int = Field(foreign_key="facility.id", index=True)
-    start_at: datetime = Field(sa_type=UtcDateTime, index=True)  # type: ignore[call-overload]
-    end_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    start_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    end_at: datetime = Field(sa_type=UtcDateTime)
     state: BookingState = Field(
         default=BookingState.BOOKED,
-        sa_type=ValueEnum(BookingState),  # type: ignore[call-overload]
+        sa_type=ValueEnum(BookingState),
     )
     booked_by_id: int = Field(foreign_key="person.id")
     cancelled_by_id: int | None = Field(default=None, foreign_key="person.id")
     reason: str = Field(default="", max_length=300)
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 _SQLITE = """
@@ -67,21 +67,16 @@ _POSTGRES = """
 ALTER TABLE booking ADD CONSTRAINT booking_{column}_free EXCLUDE USING gist
 ({column} WITH =, tstzrange(start_at, end_at) WITH &&) WHERE (state = 'booked')
 """
-OVERLAP_DDL = [
-    ("postgresql", "CREATE EXTENSION IF NOT EXISTS btree_gist"),
-    *[
-        ("postgresql", _POSTGRES.format(column=column))
-        for column in ("specialist_id", "patient_id")
+_NEVER_TWICE = ("specialist_id", "patient_id")
+on_create(
+    Booking,
+    [
+        ("postgresql", "CREATE EXTENSION IF NOT EXISTS btree_gist"),
+        *(("postgresql", _POSTGRES.format(column=column)) for column in _NEVER_TWICE),
+        *(
+            ("sqlite", _SQLITE.format(column=column, verb=verb))
+            for column in _NEVER_TWICE
+            for verb in ("INSERT", "UPDATE")
+        ),
     ],
-    *[
-        ("sqlite", _SQLITE.format(column=column, verb=verb))
-        for column in ("specialist_id", "patient_id")
-        for verb in ("INSERT", "UPDATE")
-    ],
-]
-for _dialect, _statement in OVERLAP_DDL:
-    event.listen(
-        Booking.__table__,  # type: ignore[attr-defined]
-        "after_create",
-        DDL(_statement).execute_if(dialect=_dialect),
-    )
+)
