@@ -16,6 +16,7 @@ from blockbuster import blockbuster_ctx
 from telemed.core.clock import FakeClock
 from telemed.core.config import Settings, load_settings
 from telemed.core.db import Database, UnitOfWork
+from tests.factories import Factory
 from tests.fakes import FakeAnnouncer
 from tests.schema import make_schema
 from tests.servers import Postgres, Redis, fast_directory
@@ -135,6 +136,12 @@ async def work(database: Database) -> AsyncIterator[UnitOfWork]:
     """
     async with database.work() as work:
         yield work
+
+
+@pytest.fixture
+def make(work: UnitOfWork) -> Factory:
+    """Builders of rows in `work`."""
+    return Factory(work)
 
 
 @pytest.fixture

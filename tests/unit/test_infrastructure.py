@@ -6,9 +6,12 @@ import pytest
 from blockbuster import BlockingError
 from sqlmodel import col, select
 
+from telemed.accounts.permissions import Action, Role, may
+from telemed.consults.lifecycle import ConsultState
 from telemed.core.db import Database
 from telemed.core.jobs import Job, enqueue
 from tests.conftest import make_settings
+from tests.factories import Factory
 
 
 async def test_a_blocking_call_of_ours_on_the_event_loop_is_found(tmp_path: Path) -> None:
@@ -29,3 +32,17 @@ async def test_every_test_gets_an_empty_database(database: Database, _round: int
 
 def test_both_engines_are_tested(database_url: str, request: pytest.FixtureRequest) -> None:
     assert database_url.startswith(request.node.callspec.params["database_url"])
+
+
+@pytest.mark.parametrize("state", ConsultState)
+async def test_a_case_of_every_state_fits_the_tables(make: Factory, state: ConsultState) -> None:
+    one, other = await make.case(state), await make.case(state)
+    assert one.consult.id != other.consult.id
+    assert one.specialist.facility_id == other.specialist.facility_id
+    assert may(one.doctor, Action.CONSULT_REQUEST)
+
+
+async def test_a_rotated_doctor_has_the_patients_of_the_station(make: Factory) -> None:
+    station = await make.facility()
+    doctor = await make.actor(Role.ROTATED_DOCTOR, posted_to=station)
+    assert doctor.station_ids == {station.id}
