@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import brotli
@@ -61,6 +62,14 @@ def _sources(folder: Path) -> list[Path]:
     return sorted(
         path for path in folder.rglob("*") if path.is_file() and path.suffix not in _COMPRESSED
     )
+
+
+def _drop_stale_siblings(sources: Iterable[Path]) -> None:
+    """An edited file with an old sibling beside it would go out as it was before the edit."""
+    for path in sources:
+        sibling = path.with_name(path.name + ".br")
+        if sibling.exists() and brotli.decompress(sibling.read_bytes()) != path.read_bytes():
+            sibling.unlink()
 
 
 def _digest(files: dict[str, Path]) -> str:
