@@ -14,7 +14,7 @@ class VitalKey(StrEnum):
     """A measured sign; the value is its name in forms and in stored requests."""
 
     PULSE = "pulse"
-    RESPIRATORY_RATE = "respiratory_rate"
+    RESPIRATION = "respiration"
     SPO2 = "spo2"
     SYSTOLIC = "systolic"
     DIASTOLIC = "diastolic"
@@ -80,7 +80,7 @@ _TABLE = (
         usual=(Decimal(51), Decimal(90)),
     ),
     Vital(
-        key=VitalKey.RESPIRATORY_RATE,
+        key=VitalKey.RESPIRATION,
         label=N_("Nhịp thở"),
         unit=_PER_MINUTE,
         low=Decimal(3),

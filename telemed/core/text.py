@@ -18,11 +18,11 @@ _SHAPES = {
 _TONES = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}
 _OTHER_MARK = "6"
 _WEIGHTS = {" ": "01"} | {
-    letter: f"{weight:02x}"
-    for weight, letter in enumerate("0123456789" + _LETTERS, start=0x10)
+    letter: f"{weight:02x}" for weight, letter in enumerate("0123456789" + _LETTERS, start=0x10)
 }
 _UNKNOWN = "ff"
 _LEVEL_END = "00"
+SORT_KEY_LIMIT = 200
 
 
 def clean_line(text: str) -> str:
@@ -64,12 +64,14 @@ def initials(full_name: str) -> str:
 def sort_key_vi(name: str, *, by_given_name: bool = False) -> str:
     """Return a key of hexadecimal digits that sorts as a Vietnamese dictionary does.
 
-    The digits compare alike in every collation, so the key can live in an indexed column.
+    The digits compare alike in every collation, so the key can live in an indexed column; it is
+    cut where a column ends, which keeps the order of all but absurdly long names.
     """
     line = clean_line(name)
+    key = _sort_key(line)
     if by_given_name:
-        return f"{_sort_key(given_name(line))}{_LEVEL_END}{_sort_key(line)}"
-    return _sort_key(line)
+        key = f"{_sort_key(given_name(line))}{_LEVEL_END}{key}"
+    return key[:SORT_KEY_LIMIT]
 
 
 def _sort_key(line: str) -> str:
@@ -91,9 +93,7 @@ def _weight(letter: str) -> str:
 
 
 def _tone(base: str, letter: str, marks: str) -> str:
-    rest = [
-        mark for mark in marks if _SHAPES.get((base, mark)) != letter or letter == base
-    ]
+    rest = [mark for mark in marks if _SHAPES.get((base, mark)) != letter or letter == base]
     return max((_TONES.get(mark, _OTHER_MARK) for mark in rest), default="0")
 
 
@@ -115,7 +115,5 @@ def _is_mark(char: str) -> bool:
 def _visible(text: str) -> str:
     """Drop control, format and surrogate characters; they hide in pasted text or break storage."""
     return "".join(
-        c
-        for c in text
-        if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
+        c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
     )

@@ -10,13 +10,13 @@ from telemed.core.text import clean_line, fold
 from telemed.patients.birth import Birth, checked_birth, full_birth, parse_birth
 from telemed.patients.identity import (
     InsuranceNumber,
-    Sex,
     parse_full_name,
     parse_insurance_number,
     parse_old_id_number,
     parse_personal_number,
     shown,
 )
+from telemed.patients.models import Sex
 
 QR_LIMIT = 2000
 _FIELD = "qr"
@@ -30,7 +30,7 @@ class IdCard:
     """What the QR code of an identity card says."""
 
     personal_number: str
-    old_id_number: str
+    old_number: str
     full_name: str
     birth: Birth
     sex: Sex
@@ -79,7 +79,7 @@ def _id_card(parts: list[str], today: date) -> IdCard:
     issued = parts[6] if len(parts) > 6 else ""
     return IdCard(
         personal_number=parse_personal_number(number, _FIELD).value,
-        old_id_number=parse_old_id_number(old, _FIELD) if old else "",
+        old_number=parse_old_id_number(old, _FIELD) if old else "",
         full_name=parse_full_name(name, _FIELD),
         birth=_card_birth(birth, today),
         sex=_card_sex(sex),

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from telemed.core.errors import N_, FieldError, Invalid
 from telemed.core.text import clean_line
+from telemed.patients.models import Sex
 
 NAME_LIMIT = 100
 # Letters and digits that cannot be mistaken for one another when read out over the phone.
@@ -29,22 +30,6 @@ _MOBILE = re.compile(r"(?:0|\+84)([35789][0-9]{8})")
 # 0215 Điện Biên, 0218 Hòa Bình.
 _LAND_LINE = re.compile(r"(?:0|\+84)(21[58][0-9]{7})")
 _TEMPORARY = re.compile(rf"TT-([0-9A-Z]+)-([0-9]{{6}})-([{_BASE32}]{{{_CHANCE_DIGITS}}})")
-
-
-class Sex(StrEnum):
-    """Sex as the identity papers and the insurance files know it."""
-
-    MALE = "male"
-    FEMALE = "female"
-    UNDETERMINED = "undetermined"
-
-
-class TemporaryReason(StrEnum):
-    """Why a person has no personal number yet."""
-
-    NEWBORN = "newborn"
-    FOREIGNER = "foreigner"
-    UNKNOWN = "unknown"
 
 
 class InsuranceForm(StrEnum):
@@ -83,7 +68,7 @@ class PersonalNumber:
     def doubts(self, sex: Sex, birth_year: int | None) -> tuple[Doubt, ...]:
         """Compare with what else is known of the person."""
         found = []
-        if sex is not Sex.UNDETERMINED and sex is not self.sex:
+        if sex is not Sex.UNKNOWN and sex is not self.sex:
             found.append(Doubt("sex", "personal_number_sex", _NUMBER_SAYS_SEX[self.sex]))
         if birth_year is not None and birth_year != self.birth_year:
             found.append(
@@ -115,9 +100,7 @@ class InsuranceNumber:
 
     def doubts(self, personal_number: str) -> tuple[Doubt, ...]:
         """A 12-digit insurance number is the personal number, or one of the two is wrong."""
-        if self.form is not InsuranceForm.PERSONAL or self.value == personal_number:
-            return ()
-        if not personal_number:
+        if self.form is not InsuranceForm.PERSONAL or personal_number in ("", self.value):
             return ()
         message = N_("Số thẻ BHYT 12 số phải trùng số định danh cá nhân. Xem lại hai số này.")
         return (Doubt("insurance_number", "insurance_not_personal", message),)
@@ -144,7 +127,7 @@ def parse_personal_number(text: str, field: str = "personal_number") -> Personal
     return PersonalNumber(value)
 
 
-def parse_old_id_number(text: str, field: str = "old_id_number") -> str:
+def parse_old_id_number(text: str, field: str = "old_number") -> str:
     """Read the number of an old identity card."""
     value = _compact(text)
     if not _OLD_ID.fullmatch(value):

@@ -12,7 +12,6 @@ from telemed.patients.birth import Birth, age_on, parse_birth
 from telemed.patients.identity import (
     TEMPORARY_CHANCES,
     InsuranceForm,
-    Sex,
     find_temporary_code,
     make_temporary_code,
     parse_full_name,
@@ -22,6 +21,7 @@ from telemed.patients.identity import (
     parse_personal_number,
     parse_phone,
 )
+from telemed.patients.models import Sex
 
 TODAY = date(2026, 11, 22)
 
@@ -70,7 +70,7 @@ def test_a_malformed_personal_number_is_refused_by_name(typed: str) -> None:
 def test_a_number_that_contradicts_sex_and_birth_only_raises_doubts() -> None:
     number = parse_personal_number("011059000123")
     assert number.doubts(Sex.MALE, 1959) == ()
-    assert number.doubts(Sex.UNDETERMINED, None) == ()
+    assert number.doubts(Sex.UNKNOWN, None) == ()
     doubts = number.doubts(Sex.FEMALE, 1960)
     assert [doubt.field for doubt in doubts] == ["sex", "birth"]
     assert "1959" in doubts[1].message.format(**doubts[1].params)
@@ -85,7 +85,7 @@ def test_the_old_identity_card_has_nine_digits() -> None:
     assert parse_old_id_number("040 123 456") == "040123456"
     with pytest.raises(Invalid) as refused:
         parse_old_id_number("04012345")
-    assert refusal("old_id_malformed", "old_id_number", refused)
+    assert refusal("old_id_malformed", "old_number", refused)
 
 
 # --- health insurance ------------------------------------------------------------------------
@@ -307,12 +307,12 @@ def test_temporary_code_forgives_letters_that_look_like_digits() -> None:
     assert find_temporary_code("TT-11202-261122-") is None
 
 
-PARSERS = {
+PARSERS: dict[str, Callable[[str], object]] = {
     "personal_number": parse_personal_number,
     "insurance_number": parse_insurance_number,
     "phone": parse_phone,
     "full_name": parse_full_name,
-    "old_id_number": parse_old_id_number,
+    "old_number": parse_old_id_number,
     "birth": partial(parse_birth, today=TODAY),
 }
 

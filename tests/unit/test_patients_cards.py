@@ -15,13 +15,13 @@ from telemed.patients.cards import (
     parse_insurance_card,
     read_card,
 )
-from telemed.patients.identity import Sex
+from telemed.patients.models import Sex
 
 TODAY = date(2026, 11, 22)
 CCCD = "011059000123|040123456|Lò Văn Pánh|12031959|Nam|Bản Co Chạy, Mường Pồn, Điện Biên|01072021"
 PANH = IdCard(
     personal_number="011059000123",
-    old_id_number="040123456",
+    old_number="040123456",
     full_name="Lò Văn Pánh",
     birth=Birth(1959, date(1959, 3, 12)),
     sex=Sex.MALE,
@@ -60,7 +60,7 @@ def test_id_card_is_read_from_seven_fields_and_more(scanned: str) -> None:
 
 def test_id_card_may_lack_the_old_number_and_the_issue_date() -> None:
     card = parse_id_card("011159000124||Quàng Thị Ún|00001959|Nữ|Bản Co Chạy", TODAY)
-    assert (card.old_id_number, card.issued_on) == ("", None)
+    assert (card.old_number, card.issued_on) == ("", None)
     assert (card.sex, card.birth) == (Sex.FEMALE, Birth(1959))
 
 

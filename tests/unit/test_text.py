@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemed.core.text import (
+    SORT_KEY_LIMIT,
     clean_line,
     clean_text,
     fold,
@@ -139,3 +140,7 @@ def test_sort_key_is_equal_only_for_equal_text(one: str, two: str) -> None:
     assert sort_key_vi(one) == sort_key_vi(unicodedata.normalize("NFD", one))
     assert set(sort_key_vi(one)) <= set("0123456789abcdef")
     assert sort_key_vi("a" + one) < sort_key_vi("b" + two)
+
+
+def test_sort_key_fits_its_column() -> None:
+    assert len(sort_key_vi("Điêu Thị " * 20, by_given_name=True)) == SORT_KEY_LIMIT

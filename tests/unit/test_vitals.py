@@ -21,7 +21,7 @@ from telemed.core.errors import Invalid
 BOUNDS = {
     VitalKey.TEMPERATURE: ("25", "45"),
     VitalKey.PULSE: ("20", "300"),
-    VitalKey.RESPIRATORY_RATE: ("3", "120"),
+    VitalKey.RESPIRATION: ("3", "120"),
     VitalKey.SPO2: ("30", "100"),
     VitalKey.SYSTOLIC: ("30", "300"),
     VitalKey.DIASTOLIC: ("10", "200"),
