@@ -36,7 +36,7 @@ def decode_json(text: bytes) -> Any:
         if b"\\ud" not in text.lower():
             raise Malformed("not JSON") from None
     try:
-        return orjson.loads(_mend_surrogates(json.loads(text)))
+        return orjson.loads(_mend_surrogates(json.loads(text.decode())))
     except (ValueError, RecursionError):
         raise Malformed("not JSON") from None
 

@@ -43,9 +43,7 @@ if TYPE_CHECKING:
         pubsub: Any
         thread: asyncio.Task[None]
 
-        def __init__(
-            self, url: str, *, channel: str, redis_options: dict[str, object]
-        ) -> None: ...
+        def __init__(self, url: str, *, channel: str, redis_options: dict[str, object]) -> None: ...
 
         async def _publish(self, data: dict[str, object]) -> None: ...
 

@@ -1,0 +1,8 @@
+"""A fast, hardened Socket.IO server for aiohttp, without any knowledge of what it carries."""
+
+from telemed.signaling.engine.fanout import LocalFanOut, RedisFanOut
+from telemed.signaling.engine.limits import Limits
+from telemed.signaling.engine.server import FastServer, Refused
+from telemed.signaling.engine.socket import Reason
+
+__all__ = ["FastServer", "Limits", "LocalFanOut", "Reason", "RedisFanOut", "Refused"]
