@@ -80,6 +80,13 @@ class Settings(BaseSettings):
         return self.public_origin.rstrip("/") or f"http://{self.host}:{self.port}"
 
     @property
+    def origins(self) -> tuple[str, ...]:
+        """Every origin a browser may name; on loopback both usual spellings."""
+        if self.public_origin or not self.is_loopback:
+            return (self.origin,)
+        return tuple(f"http://{host}:{self.port}" for host in ("127.0.0.1", "localhost"))
+
+    @property
     def is_loopback(self) -> bool:
         """True when only this machine can reach the server."""
         return self.host in {"127.0.0.1", "::1", "localhost"}

@@ -1,0 +1,48 @@
+"""Typed keys for everything kept on the application or on a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from telemed.accounts.permissions import Actor
+from telemed.core.clock import Clock, TaskOwner
+from telemed.core.config import Settings
+from telemed.core.db import Announcer, Database, UnitOfWork
+from telemed.core.i18n import Catalogue
+from telemed.core.jobs import JobRunner
+
+if TYPE_CHECKING:
+    from telemed.accounts.service import Accounts
+    from telemed.imaging.storage import Storage
+    from telemed.signaling.server import Signaling
+    from telemed.web.assets import Assets
+    from telemed.web.rendering import Renderer
+
+SETTINGS = web.AppKey("settings", Settings)
+DATABASE = web.AppKey("database", Database)
+CLOCK: web.AppKey[Clock] = web.AppKey("clock")
+ANNOUNCER: web.AppKey[Announcer] = web.AppKey("announcer")
+CATALOGUE = web.AppKey("catalogue", Catalogue)
+ASSETS: web.AppKey[Assets] = web.AppKey("assets")
+RENDERER: web.AppKey[Renderer] = web.AppKey("renderer")
+STORAGE: web.AppKey[Storage] = web.AppKey("storage")
+ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts")
+SIGNALING: web.AppKey[Signaling] = web.AppKey("signaling")
+TASKS = web.AppKey("tasks", TaskOwner)
+JOBS = web.AppKey("jobs", JobRunner)
+SYNTHETIC: web.AppKey[Callable[[], bool]] = web.AppKey("synthetic")
+
+ACTOR: web.RequestKey[Actor | None] = web.RequestKey("actor")
+WORK: web.RequestKey[UnitOfWork] = web.RequestKey("work")
+LOCALE: web.RequestKey[str] = web.RequestKey("locale")
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id")
+
+
+def signed_in(request: web.Request) -> Actor:
+    """Who asks, on a route whose action needs somebody."""
+    actor = request[ACTOR]
+    assert actor is not None
+    return actor

@@ -1,0 +1,242 @@
+"""What happens around every handler, from the outside in:
+
+`answer_errors` (request id, refusals and crashes become answers) → `guard_origin` →
+`identify` (who asks, in which language) → `authorise` (the route's action) →
+`transact` (one unit of work, idempotency key, commit before the answer leaves).
+The socket path passes through the first two only: a socket lives longer than a transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from aiohttp import web
+from sqlalchemy.exc import IntegrityError
+
+from telemed.accounts.permissions import Action, may, require
+from telemed.accounts.service import resolve_login
+from telemed.core.audit import AuditTag
+from telemed.core.db import Database, UnitOfWork
+from telemed.core.errors import Conflict, Invalid, Kind, N_, TelemedError, Throttled, TooLarge
+from telemed.core.errors import Missing, Unauthenticated
+from telemed.core.i18n import DEFAULT_LOCALE, LOCALES
+from telemed.core.idempotency import IdempotencyKey, find_answer, reserve
+from telemed.keys import ACTOR, DATABASE, LOCALE, RENDERER, REQUEST_ID, WORK
+from telemed.web.cookies import LOCALE_COOKIE, login_token
+from telemed.web.parsing import FORM_TYPES, HIDDEN_KEY, typed_values
+from telemed.web.routing import ROUTE_TABLE, Route
+from telemed.web.security import SAFE_METHODS, check_origin
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SOCKET_PATH = "/socket.io/"
+STATIC_PATH = "/static/"
+LARGEST_KEPT_BODY = 64 * 1024
+
+STATUS: dict[Kind, int] = {
+    Kind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Kind.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    Kind.DENIED: HTTPStatus.FORBIDDEN,
+    Kind.MISSING: HTTPStatus.NOT_FOUND,
+    Kind.CONFLICT: HTTPStatus.CONFLICT,
+    Kind.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Kind.UNSUPPORTED: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Kind.THROTTLED: HTTPStatus.TOO_MANY_REQUESTS,
+    Kind.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def _stands_apart(request: web.Request) -> bool:
+    return request.path.startswith((SOCKET_PATH, STATIC_PATH))
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn refusals into answers; the unknown becomes 500 with a request id and no detail."""
+    request[REQUEST_ID] = secrets.token_hex(8)
+    request[LOCALE] = _locale_of(request)
+    request[ACTOR] = None
+    try:
+        return await handler(request)
+    except TelemedError as error:
+        return refuse(request, error)
+    except web.HTTPRequestEntityTooLarge:
+        return refuse(request, TooLarge("body_too_large", N_("Nội dung gửi lên quá lớn")))
+    except web.HTTPException as answer:
+        if answer.status < HTTPStatus.BAD_REQUEST:
+            raise
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return refuse(request, Missing())
+        return request.app[RENDERER].failure(request, answer.status, "http_error", _OTHER)
+    except Exception as error:
+        log.error(
+            "request %s failed: %s", request[REQUEST_ID], type(error).__name__, exc_info=error
+        )
+        return request.app[RENDERER].failure(request, 500, "internal", _INTERNAL)
+
+
+_OTHER = N_("Máy chủ không hiểu yêu cầu này")
+_INTERNAL = N_("Máy chủ gặp lỗi. Những gì đã lưu vẫn còn. Báo quản trị mã yêu cầu bên dưới.")
+
+
+def refuse(request: web.Request, error: TelemedError) -> web.StreamResponse:
+    """The answer to an expected refusal."""
+    status = STATUS[error.kind]
+    if status == HTTPStatus.UNAUTHORIZED and request.app[RENDERER].wants_page(request):
+        return _to_sign_in(request)
+    response = request.app[RENDERER].refusal(request, status, error)
+    if isinstance(error, Throttled):
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    if error.kind is Kind.UNAVAILABLE:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def _to_sign_in(request: web.Request) -> web.StreamResponse:
+    target = request.rel_url if request.method in SAFE_METHODS else "/home"
+    location = request.rel_url.with_path("/sign-in").with_query({"next": str(target)})
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": str(location)})
+
+
+def _locale_of(request: web.Request) -> str:
+    wanted = request.cookies.get(LOCALE_COOKIE, "")
+    return wanted if wanted in LOCALES else DEFAULT_LOCALE
+
+
+@web.middleware
+async def guard_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Only our own pages may change anything."""
+    check_origin(request)
+    if "\0" in request.path or "\0" in request.rel_url.query_string:
+        raise Missing()
+    return await handler(request)
+
+
+@web.middleware
+async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Find out who asks, from the login cookie alone."""
+    token = None if _stands_apart(request) else login_token(request)
+    if token:
+        async with request.app[DATABASE].read() as work:
+            actor = await resolve_login(work, token)
+        request[ACTOR] = actor
+        if actor is not None and LOCALE_COOKIE not in request.cookies:
+            request[LOCALE] = actor.locale
+    return await handler(request)
+
+
+@web.middleware
+async def authorise(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Hold the route's action against the actor's roles; a refusal is on record."""
+    route = request.app[ROUTE_TABLE].find(request)
+    if route is None:
+        return await handler(request)
+    actor = request[ACTOR]
+    if not may(actor, route.action):
+        if actor is None:
+            raise Unauthenticated()
+        async with request.app[DATABASE].work(request[REQUEST_ID]) as work:
+            work.audit(AuditTag.ACCESS_REFUSED, actor, str(route.action))
+        require(actor, route.action)
+    if route.body_limit is not None:
+        request = request.clone(client_max_size=route.body_limit)
+    return await handler(request)
+
+
+@web.middleware
+async def transact(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """One request is one transaction, committed before its answer is sent."""
+    route = request.app[ROUTE_TABLE].find(request)
+    if route is None:
+        return await handler(request)
+    try:
+        return await _in_transaction(request, handler, route)
+    except Invalid as error:
+        if route.on_invalid is None or not request.app[RENDERER].wants_page(request):
+            raise
+        async with request.app[DATABASE].open(request[REQUEST_ID]) as work:
+            request[WORK] = work
+            response = await route.on_invalid(request, error, typed_values(request))
+            await work.commit()
+            return response
+
+
+async def _in_transaction(
+    request: web.Request, handler: Handler, route: Route
+) -> web.StreamResponse:
+    database = request.app[DATABASE]
+    asked = await _asked_key(request, route)
+    for _ in range(2):
+        try:
+            async with database.open(request[REQUEST_ID]) as work:
+                request[WORK] = work
+                return await _answer_once(request, handler, work, asked)
+        except IntegrityError as error:
+            if asked is None or "idempotency_key" not in str(error.orig):
+                raise
+    raise Conflict("still_running", N_("Yêu cầu này đang được xử lý. Thử lại sau ít giây."))
+
+
+async def _answer_once(
+    request: web.Request, handler: Handler, work: UnitOfWork, asked: tuple[str, str] | None
+) -> web.StreamResponse:
+    actor = request[ACTOR]
+    row: IdempotencyKey | None = None
+    if asked is not None and actor is not None:
+        stored = await find_answer(work, actor.id, *asked)
+        if stored is not None:
+            return _replay(stored)
+        row = await reserve(work, actor.id, *asked)
+    response = await handler(request)
+    if response.status >= HTTPStatus.BAD_REQUEST:
+        await work.rollback()
+        return response
+    if row is not None:
+        _keep(row, response)
+        work.session.add(row)
+    await work.commit()
+    return response
+
+
+async def _asked_key(request: web.Request, route: Route) -> tuple[str, str] | None:
+    """(key, hash of what was asked); the key comes as a header, or hidden in a form."""
+    if route.method in SAFE_METHODS:
+        return None
+    key = request.headers.get("Idempotency-Key", "")
+    multipart = request.content_type == "multipart/form-data"
+    if not key and request.content_type in FORM_TYPES and not multipart:
+        key = str((await request.post()).get(HIDDEN_KEY, ""))
+    if not key:
+        return None
+    if len(key) > 80 or not key.isascii():
+        raise Invalid(
+            "idempotency_key_malformed", N_("Khóa gửi lại chưa đúng dạng"), field="Idempotency-Key"
+        )
+    # The bytes of a multipart body differ at every attempt; its files are known by checksum.
+    body = b"" if multipart else await request.read()
+    digest = hashlib.sha256(f"{request.method} {request.path_qs}\n".encode() + body)
+    return key, digest.hexdigest()
+
+
+def _keep(row: IdempotencyKey, response: web.StreamResponse) -> None:
+    body = response.body if isinstance(response, web.Response) else b""
+    row.status = response.status
+    row.headers = {
+        name: response.headers[name]
+        for name in ("Location", "Content-Type")
+        if name in response.headers
+    }
+    row.body = bytes(body)[:LARGEST_KEPT_BODY] if isinstance(body, (bytes, bytearray)) else b""
+
+
+def _replay(stored: IdempotencyKey) -> web.Response:
+    headers = {**stored.headers, "Idempotency-Replayed": "true"}
+    return web.Response(status=stored.status or HTTPStatus.OK, headers=headers, body=stored.body)
+
+
+MIDDLEWARES = (answer_errors, guard_origin, identify, authorise, transact)

@@ -1,0 +1,157 @@
+"""The only place where bodies and queries are read: into a model, or a refusal with fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import orjson
+from aiohttp import web
+from multidict import MultiDictProxy
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from telemed.core.errors import FieldError, Invalid, N_, Unsupported
+
+FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+HIDDEN_KEY = "idempotency_key"
+VALUES: web.RequestKey[Mapping[str, Any]] = web.RequestKey("values")
+
+
+class Body(BaseModel):
+    """Base of every model of input: unknown fields are refused, text is trimmed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_MESSAGES = {
+    "missing": N_("Chưa ghi mục này"),
+    "string_too_short": N_("Chưa ghi mục này"),
+    "string_too_long": N_("Dài quá {max_length} ký tự"),
+    "string_type": N_("Mục này phải là chữ"),
+    "string_pattern_mismatch": N_("Chưa đúng dạng"),
+    "extra_forbidden": N_("Mục này không được nhận"),
+    "enum": N_("Chọn một trong các giá trị có sẵn"),
+    "literal_error": N_("Chọn một trong các giá trị có sẵn"),
+    "int_parsing": N_("Phải là số nguyên"),
+    "int_type": N_("Phải là số nguyên"),
+    "float_parsing": N_("Phải là số"),
+    "finite_number": N_("Phải là số"),
+    "bool_parsing": N_("Chọn có hoặc không"),
+    "greater_than_equal": N_("Phải từ {ge} trở lên"),
+    "greater_than": N_("Phải lớn hơn {gt}"),
+    "less_than_equal": N_("Phải từ {le} trở xuống"),
+    "less_than": N_("Phải nhỏ hơn {lt}"),
+    "date_from_datetime_parsing": N_("Ngày chưa đúng dạng"),
+    "date_parsing": N_("Ngày chưa đúng dạng"),
+    "datetime_parsing": N_("Ngày giờ chưa đúng dạng"),
+    "datetime_from_date_parsing": N_("Ngày giờ chưa đúng dạng"),
+    "too_short": N_("Ghi ít nhất {min_length} mục"),
+    "too_long": N_("Nhiều quá {max_length} mục"),
+    "repeated": N_("Mục này được gửi nhiều lần"),
+    "nul": N_("Có ký tự không ghi được"),
+}
+_OTHER = N_("Chưa đúng dạng")
+
+
+def _field_error(name: str, code: str, context: Mapping[str, Any] | None = None) -> FieldError:
+    params = {
+        key: value if isinstance(value, (int, float)) else str(value)
+        for key, value in (context or {}).items()
+    }
+    return FieldError(name, code, _MESSAGES.get(code, _OTHER), params)
+
+
+def validate(model: type[Model], data: Any) -> Model:
+    """Data into a model. Raises Invalid with every field that was not accepted."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        fields = [
+            _field_error(
+                ".".join(str(part) for part in item["loc"]) or "body",
+                str(item["type"]),
+                item.get("ctx"),
+            )
+            for item in error.errors(include_url=False, include_input=False)
+        ]
+        raise Invalid.of(fields) from None
+
+
+async def read_json(request: web.Request, model: type[Model]) -> Model:
+    """The JSON body as a model. Repeated keys: the last one counts."""
+    if request.content_type != "application/json":
+        raise Unsupported("json_expected", N_("Nội dung phải là application/json"))
+    raw = await request.read()
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise Invalid("json_malformed", N_("Nội dung JSON chưa đúng"), field="body") from None
+    if not isinstance(data, dict):
+        raise Invalid("json_malformed", N_("Nội dung JSON chưa đúng"), field="body")
+    if b"\\u0000" in raw:
+        _refuse_nul(data)
+    request[VALUES] = data
+    return validate(model, data)
+
+
+async def read_form(request: web.Request, model: type[Model]) -> Model:
+    """The fields of a form as a model; an empty field counts as not given."""
+    if request.content_type not in FORM_TYPES:
+        raise Unsupported("form_expected", N_("Nội dung phải là biểu mẫu"))
+    data = _collect(await request.post(), model)
+    request[VALUES] = data
+    return validate(model, data)
+
+
+async def read_body(request: web.Request, model: type[Model]) -> Model:
+    """A form or JSON, whichever came."""
+    if request.content_type == "application/json":
+        return await read_json(request, model)
+    return await read_form(request, model)
+
+
+def read_query(request: web.Request, model: type[Model]) -> Model:
+    """The query string as a model; an empty field counts as not given."""
+    return validate(model, _collect(request.query, model))
+
+
+def typed_values(request: web.Request) -> Mapping[str, Any]:
+    """What was typed, to show it again beside what is wrong."""
+    return request.get(VALUES, {})
+
+
+def _collect(fields: MultiDictProxy[Any], model: type[BaseModel]) -> dict[str, Any]:
+    lists = {name for name, info in model.model_fields.items() if _is_list(info.annotation)}
+    data: dict[str, Any] = {}
+    for name in dict.fromkeys(fields):
+        if name == HIDDEN_KEY:
+            continue
+        values = [value for value in fields.getall(name) if value != ""]
+        if any(not isinstance(value, str) for value in values):
+            raise Invalid.of([_field_error(name, "string_type")])
+        if any("\0" in value for value in values):
+            raise Invalid.of([_field_error(name, "nul")])
+        if name in lists:
+            data[name] = fields.getall(name)
+        elif len(values) > 1:
+            raise Invalid.of([_field_error(name, "repeated")])
+        elif values:
+            data[name] = values[0]
+    return data
+
+
+def _is_list(annotation: Any) -> bool:
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType):
+        return any(_is_list(part) for part in get_args(annotation))
+    return (origin or annotation) in (list, tuple, set, frozenset)
+
+
+def _refuse_nul(data: dict[str, Any]) -> None:
+    for name, value in data.items():
+        if "\\u0000" in json.dumps(value) or "\0" in name:
+            raise Invalid.of([_field_error(name.replace("\0", ""), "nul")])
