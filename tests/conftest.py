@@ -25,6 +25,20 @@ from tests.servers import Postgres, Redis, fast_directory
 MONDAY_MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
+# Folders whose tests start whole servers and browsers: each is one queue, after everything quick.
+SLOW_SUITES = ("faults", "browser")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow suites by their folder, and put them last."""
+    for item, suite in product(items, SLOW_SUITES):
+        if item.path.is_relative_to(Path(__file__).parent / suite):
+            item.add_marker(suite)
+            item.add_marker(pytest.mark.xdist_group(suite))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is not None)
+
+
 # Short looks at the disk that happen before anybody is served, or once a connection.
 MAY_BLOCK = [
     ("telemed/core/db.py", "_sqlite_writer"),
