@@ -52,8 +52,6 @@ class Rate(StrEnum):
 LIMITS: Final[Mapping[Rate, tuple[float, int]]] = MappingProxyType(
     {Rate.SIGNAL: (40.0, 200), Rate.CHAT: (2.0, 10), Rate.PLAIN: (5.0, 40)}
 )
-# This many refusals in a row for going too fast, and the connection is closed.
-MAX_THROTTLED_IN_A_ROW: Final = 200
 
 _ID = r"^[A-Za-z0-9_-]{1,64}$"
 _CHANNEL = r"^(worklist|(consult|person|session):[A-Za-z0-9_-]{1,64})$"

@@ -1,0 +1,437 @@
+// @ts-check
+/**
+ * The peer connections of one live session: perfect negotiation, epochs, restarts, statistics.
+ * No DOM, no server: what has to be sent goes out through `send`. docs/protocol.md section 7.
+ */
+
+const LOOK_EVERY_MS = 500;
+const STALLED_AFTER_MS = 1500;
+const SILENT_AFTER_MS = 7000;
+const SLOW_AFTER_MS = 5000;
+const TROUBLE_AGAIN_AFTER_MS = 4000;
+const RENEW_AFTER_MS = 15000;
+const FLOWING_PACKETS = 5;
+
+/**
+ * @typedef {import("./live.js").Peer} Peer
+ * @typedef {import("./live.js").Joined} Joined
+ * @typedef {import("./live.js").Signal} Signal
+ * @typedef {"audio" | "video"} TrackKind
+ * @typedef {{ description: RTCSessionDescriptionInit } | { candidate: RTCIceCandidateInit | null }} SignalContent
+ * @typedef {{ framesDecoded: number, packetsReceived: number, pulse: number, roundTripMs: number | null }} Figures
+ *
+ * @typedef {object} CallParts
+ * @property {(kind: Signal["kind"], to: string, epoch: number, content: SignalContent) => Promise<unknown>} send
+ * @property {(participant: string, track: MediaStreamTrack) => void} onTrack
+ * @property {(participant: string, state: RTCPeerConnectionState) => void} onConnection
+ * @property {(participant: string) => void} onTrouble Media has stopped coming: look at the link, then `restart`.
+ * @property {() => void} onRenew Restarting did not help: join anew.
+ * @property {(config: RTCConfiguration) => RTCPeerConnection} [createConnection]
+ * @property {() => number} [now] Milliseconds that only grow.
+ */
+
+/** Tells silence that is meant from silence that is a broken path. */
+export class MediaWatch {
+  #pulse = -1;
+  #startedAt;
+  #beatAt;
+  #wasFlowing = false;
+
+  /** @param {number} now */
+  constructor(now) {
+    this.#startedAt = now;
+    this.#beatAt = now;
+  }
+
+  /**
+   * @param {number} pulse a count of everything received, media and consent checks alike
+   * @param {RTCPeerConnectionState} state
+   * @param {number} now
+   * @returns {boolean} true when nothing comes that should be coming
+   */
+  isStalled(pulse, state, now) {
+    if (pulse !== this.#pulse) {
+      this.#wasFlowing = this.#pulse >= 0 && pulse - this.#pulse >= FLOWING_PACKETS;
+      this.#pulse = pulse;
+      this.#beatAt = now;
+    }
+    if (state === "disconnected" || state === "failed") return true;
+    if (state !== "connected") return now - this.#startedAt >= SLOW_AFTER_MS;
+    // A peer with everything switched off still answers the consent checks, every few seconds.
+    return now - this.#beatAt >= (this.#wasFlowing ? STALLED_AFTER_MS : SILENT_AFTER_MS);
+  }
+}
+
+/** One RTCPeerConnection to one other participant, of one epoch. */
+class Connection {
+  #peer;
+  #parts;
+  #pc;
+  #tracks;
+  #local;
+  /** @type {Promise<void>} */
+  #chain = Promise.resolve();
+  #isOfferWanted = false;
+  #isIgnoringOffer = false;
+  #isClosed = false;
+  hasSentIntoTheVoid = false;
+  /** @type {RTCIceCandidateInit[]} */
+  #earlyCandidates = [];
+  /** @type {Map<TrackKind, RTCRtpSender>} */
+  #senders = new Map();
+  #watch;
+  /** @type {number | null} */
+  #troubleAt = null;
+  #toldAt = -Infinity;
+
+  /**
+   * @param {Peer} peer
+   * @param {number} epoch
+   * @param {RTCConfiguration} config
+   * @param {Map<TrackKind, MediaStreamTrack | null>} tracks shared with the call
+   * @param {MediaStream | null} local what the tracks are heard and seen together as
+   * @param {Required<CallParts>} parts
+   */
+  constructor(peer, epoch, config, tracks, local, parts) {
+    this.#peer = peer;
+    this.epoch = epoch;
+    this.#tracks = tracks;
+    this.#local = local;
+    this.#parts = parts;
+    this.#watch = new MediaWatch(parts.now());
+    this.#pc = parts.createConnection(config);
+    this.#pc.onnegotiationneeded = () => this.offer();
+    this.#pc.onicecandidate = ({ candidate }) =>
+      this.#send("candidate", { candidate: plainCandidate(candidate) });
+    this.#pc.ontrack = ({ track }) => parts.onTrack(peer.participant, track);
+    this.#pc.onconnectionstatechange = () => this.#gotState();
+  }
+
+  get state() {
+    return this.#pc.connectionState;
+  }
+
+  get isWell() {
+    return this.state === "connected" && !this.hasSentIntoTheVoid && this.#troubleAt === null;
+  }
+
+  /** @param {Peer} peer */
+  update(peer) {
+    this.#peer = peer;
+  }
+
+  /** Be the side that begins: two sections, audio then video, whatever is switched off. */
+  begin() {
+    const streams = this.#local ? [this.#local] : [];
+    for (const kind of /** @type {const} */ (["audio", "video"])) {
+      const with_ = this.#tracks.get(kind) ?? kind;
+      const transceiver = this.#pc.addTransceiver(with_, { direction: "sendrecv", streams });
+      this.#senders.set(kind, transceiver.sender);
+    }
+  }
+
+  /** Offer as soon as what came before is done. */
+  offer() {
+    if (this.#isOfferWanted) return;
+    this.#isOfferWanted = true;
+    this.#then(async () => {
+      this.#isOfferWanted = false;
+      await this.#pc.setLocalDescription();
+      this.#sendLocal();
+    });
+  }
+
+  /** Find a new path. */
+  restart() {
+    this.hasSentIntoTheVoid = false;
+    this.#pc.restartIce();
+    this.offer();
+  }
+
+  /** @param {Signal} signal */
+  got(signal) {
+    const { description, candidate } = signal;
+    this.#then(async () => {
+      if (description) await this.#gotDescription(description);
+      else await this.#gotCandidate(candidate ?? null);
+    });
+  }
+
+  /**
+   * @param {TrackKind} kind
+   * @param {MediaStreamTrack | null} track
+   */
+  async replaceTrack(kind, track) {
+    await this.#senders.get(kind)?.replaceTrack(track);
+  }
+
+  /** Look at what has come in; told as trouble when nothing has. */
+  async look() {
+    const { pulse } = await this.figures();
+    if (this.#isClosed) return;
+    const now = this.#parts.now();
+    if (this.#watch.isStalled(pulse, this.state, now)) this.#inTrouble(now);
+    else if (this.state === "connected") this.#troubleAt = null;
+  }
+
+  /** @returns {Promise<Figures>} */
+  async figures() {
+    const figures = { framesDecoded: 0, packetsReceived: 0, pulse: 0, roundTripMs: null };
+    const report = await this.#pc.getStats();
+    report.forEach((entry) => addFigures(figures, entry));
+    return figures;
+  }
+
+  close() {
+    this.#isClosed = true;
+    this.#pc.onnegotiationneeded = null;
+    this.#pc.onicecandidate = null;
+    this.#pc.ontrack = null;
+    this.#pc.onconnectionstatechange = null;
+    this.#pc.close();
+  }
+
+  /** @param {number} now */
+  #inTrouble(now) {
+    this.#troubleAt ??= now;
+    // One side first, so that both do not make new connections at the same moment.
+    const patience = this.#peer.polite ? 2 * RENEW_AFTER_MS : RENEW_AFTER_MS;
+    if (this.#peer.connected && now - this.#troubleAt >= patience) {
+      this.#troubleAt = now;
+      this.#parts.onRenew();
+    } else if (now - this.#toldAt >= TROUBLE_AGAIN_AFTER_MS) {
+      this.#toldAt = now;
+      this.#parts.onTrouble(this.#peer.participant);
+    }
+  }
+
+  #gotState() {
+    if (this.state === "connected") this.#troubleAt = null;
+    this.#parts.onConnection(this.#peer.participant, this.state);
+  }
+
+  /** @param {RTCSessionDescriptionInit} description */
+  async #gotDescription(description) {
+    const pc = this.#pc;
+    const isGlare = description.type === "offer" && pc.signalingState === "have-local-offer";
+    this.#isIgnoringOffer = isGlare && !this.#peer.polite;
+    if (this.#isIgnoringOffer) return;
+    // An answer to an offer that has been rolled back, or a repeated one.
+    if (description.type === "answer" && pc.signalingState !== "have-local-offer") return;
+    // With an offer of our own out, the browser rolls it back by itself.
+    await pc.setRemoteDescription(description);
+    for (const candidate of this.#earlyCandidates.splice(0)) await pc.addIceCandidate(candidate);
+    if (description.type !== "offer") return;
+    await this.#attachTracks();
+    await pc.setLocalDescription();
+    this.#sendLocal();
+  }
+
+  /** @param {RTCIceCandidateInit | null} candidate */
+  async #gotCandidate(candidate) {
+    if (!candidate || this.#isIgnoringOffer) return;
+    if (this.#pc.remoteDescription) await this.#pc.addIceCandidate(candidate);
+    else this.#earlyCandidates.push(candidate);
+  }
+
+  async #attachTracks() {
+    for (const transceiver of this.#pc.getTransceivers()) {
+      const { receiver, sender } = transceiver;
+      const kind = /** @type {TrackKind} */ (receiver.track.kind);
+      if (this.#senders.get(kind) === sender) continue;
+      this.#senders.set(kind, sender);
+      transceiver.direction = "sendrecv";
+      if (this.#local) sender.setStreams?.(this.#local);
+      await sender.replaceTrack(this.#tracks.get(kind) ?? null);
+    }
+  }
+
+  #sendLocal() {
+    const local = this.#pc.localDescription;
+    if (!local || local.type === "rollback" || local.type === "pranswer") return;
+    this.#send(local.type, { description: { type: local.type, sdp: local.sdp } });
+  }
+
+  /**
+   * @param {Signal["kind"]} kind
+   * @param {SignalContent} content
+   */
+  #send(kind, content) {
+    this.#parts.send(kind, this.#peer.participant, this.epoch, content).catch(() => {
+      this.hasSentIntoTheVoid = true;
+    });
+  }
+
+  /**
+   * What arrives is worked off in order, one after the other.
+   * @param {() => Promise<void>} step
+   */
+  #then(step) {
+    this.#chain = this.#chain.then(async () => {
+      if (this.#isClosed) return;
+      try {
+        await step();
+      } catch (error) {
+        if (this.#isClosed) return;
+        // Nonsense from the other side leaves the connection as it was; the watch finds it if it
+        // was needed.
+        console.warn("signal not taken", error);
+      }
+    });
+  }
+}
+
+/** All peer connections of this page's seat in one session. */
+export class Call {
+  #parts;
+  #ownEpoch = 0;
+  /** @type {RTCConfiguration} */
+  #config = {};
+  /** @type {Map<string, Connection>} */
+  #connections = new Map();
+  /** @type {Map<TrackKind, MediaStreamTrack | null>} */
+  #tracks = new Map();
+  #local;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+
+  /**
+   * @param {CallParts} parts
+   * @param {MediaStream | null} [local] an empty stream that groups the own tracks for lip sync
+   */
+  constructor(parts, local = null) {
+    this.#local = local;
+    this.#parts = {
+      createConnection: (/** @type {RTCConfiguration} */ config) => new RTCPeerConnection(config),
+      now: () => performance.now(),
+      ...parts,
+    };
+  }
+
+  /** Look at the media twice a second from now on. */
+  start() {
+    this.#timer ??= setInterval(() => void this.look(), LOOK_EVERY_MS);
+  }
+
+  /** @param {Joined} joined */
+  adopt(joined) {
+    this.#ownEpoch = joined.epoch;
+    this.#config = { iceServers: joined.ice_servers };
+    const present = new Set(joined.participants.map((peer) => peer.participant));
+    for (const gone of [...this.#connections.keys()].filter((id) => !present.has(id))) {
+      this.drop(gone);
+    }
+    for (const peer of joined.participants) {
+      const before = this.#connections.get(peer.participant);
+      this.heard(peer);
+      const isKept = before && before === this.#connections.get(peer.participant);
+      if (isKept && peer.connected && !before.isWell) before.restart();
+    }
+  }
+
+  /**
+   * Somebody came in, came back, or changed.
+   * @param {Peer} peer
+   */
+  heard(peer) {
+    const connection = this.#connections.get(peer.participant);
+    connection?.update(peer);
+    // Not known yet after a restart of the server: whatever runs goes on running.
+    if (peer.epoch === null) return;
+    const epoch = Math.max(this.#ownEpoch, peer.epoch);
+    if (connection?.epoch === epoch) {
+      if (peer.connected && connection.hasSentIntoTheVoid) connection.restart();
+      return;
+    }
+    connection?.close();
+    const fresh = new Connection(
+      peer,
+      epoch,
+      this.#config,
+      this.#tracks,
+      this.#local,
+      this.#parts,
+    );
+    this.#connections.set(peer.participant, fresh);
+    if (epoch === this.#ownEpoch) fresh.begin();
+  }
+
+  /** @param {string} participant */
+  drop(participant) {
+    this.#connections.get(participant)?.close();
+    this.#connections.delete(participant);
+  }
+
+  /** @param {Signal} signal */
+  got(signal) {
+    const connection = this.#connections.get(signal.from);
+    if (connection?.epoch === signal.epoch) connection.got(signal);
+  }
+
+  /**
+   * Look for a new path to one participant.
+   * @param {string} participant
+   */
+  restart(participant) {
+    this.#connections.get(participant)?.restart();
+  }
+
+  /**
+   * Send another track, or none, from now on; needs no new offer.
+   * @param {TrackKind} kind
+   * @param {MediaStreamTrack | null} track
+   */
+  async replaceTrack(kind, track) {
+    this.#tracks.set(kind, track);
+    const connections = [...this.#connections.values()];
+    await Promise.all(connections.map((connection) => connection.replaceTrack(kind, track)));
+  }
+
+  /** Look at every connection once. */
+  async look() {
+    await Promise.all([...this.#connections.values()].map((connection) => connection.look()));
+  }
+
+  /** @returns {Promise<Map<string, Figures & { state: RTCPeerConnectionState }>>} */
+  async figures() {
+    const found = [...this.#connections].map(async ([participant, connection]) => {
+      const figures = { ...(await connection.figures()), state: connection.state };
+      return /** @type {const} */ ([participant, figures]);
+    });
+    return new Map(await Promise.all(found));
+  }
+
+  close() {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    for (const participant of [...this.#connections.keys()]) this.drop(participant);
+  }
+}
+
+/**
+ * Exactly the fields of the protocol; browsers add their own.
+ * @param {RTCIceCandidate | null} candidate
+ * @returns {RTCIceCandidateInit | null}
+ */
+function plainCandidate(candidate) {
+  if (!candidate) return null;
+  const { candidate: line, sdpMid, sdpMLineIndex, usernameFragment } = candidate;
+  return { candidate: line, sdpMid, sdpMLineIndex, usernameFragment };
+}
+
+/**
+ * @param {Figures} figures
+ * @param {any} entry
+ */
+function addFigures(figures, entry) {
+  if (entry.type === "inbound-rtp") {
+    figures.packetsReceived += entry.packetsReceived ?? 0;
+    figures.pulse += entry.packetsReceived ?? 0;
+    figures.framesDecoded += entry.framesDecoded ?? 0;
+  } else if (entry.type === "candidate-pair" && entry.nominated) {
+    figures.pulse += (entry.responsesReceived ?? 0) + (entry.requestsReceived ?? 0);
+    if (entry.currentRoundTripTime !== undefined) {
+      figures.roundTripMs = Math.round(entry.currentRoundTripTime * 1000);
+    }
+  }
+}
