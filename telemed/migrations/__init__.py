@@ -1,0 +1,61 @@
+"""The history of the tables, and how a database is brought to this version."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData
+from sqlmodel import SQLModel
+
+from telemed.core.db import Database
+
+_MODELS = (
+    "telemed.core.audit",
+    "telemed.core.events",
+    "telemed.core.idempotency",
+    "telemed.core.jobs",
+    "telemed.core.records",
+    "telemed.facilities.models",
+    "telemed.accounts.models",
+    "telemed.patients.models",
+    "telemed.consults.models",
+    "telemed.imaging.models",
+    "telemed.scheduling.models",
+    "telemed.sessions.models",
+    "telemed.training.models",
+)
+
+
+def all_metadata() -> MetaData:
+    """Every table of the product."""
+    for name in _MODELS:
+        importlib.import_module(name)
+    return SQLModel.metadata
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    return config
+
+
+async def migrate(database: Database) -> None:
+    """Bring a database to this version; a started change is whole or not there at all."""
+    async with database.engine.connect() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(_config(sync), "head"))
+        await connection.commit()
+
+
+async def is_current(database: Database) -> bool:
+    """Whether a database is at this version."""
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    async with database.engine.connect() as connection:
+        return await connection.run_sync(
+            lambda sync: MigrationContext.configure(sync).get_current_revision() == newest
+        )

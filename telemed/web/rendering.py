@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from aiohttp import web
 
 from telemed.accounts.permissions import Action, Actor, may
 from telemed.core.clock import Clock
-from telemed.core.errors import Invalid, TelemedError
+from telemed.core.errors import Invalid, Param, TelemedError
 from telemed.core.i18n import LOCALES, Catalogue
 from telemed.keys import ACTOR, LOCALE, RENDERER, REQUEST_ID, SYNTHETIC
 from telemed.web.assets import Assets
@@ -22,6 +23,9 @@ from telemed.web.formats import FILTERS
 from telemed.web.menu import menu_of, role_title
 
 NOTICE_COOKIE = "telemed_notice"
+
+# A filter of a domain: (value, now) → catalogue text and its parameters.
+Phrase = Callable[[Any, datetime], tuple[str, Mapping[str, Param]]]
 
 
 class Renderer:
@@ -33,11 +37,11 @@ class Renderer:
         catalogue: Catalogue,
         assets: Assets,
         clock: Clock,
-        filters: Mapping[str, Callable[..., Any]] | None = None,
+        phrases: Mapping[str, Phrase] | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._environments = {
-            locale: _environment(templates, catalogue, locale, assets, clock, filters or {})
+            locale: _environment(templates, catalogue, locale, assets, clock, phrases or {})
             for locale in LOCALES
         }
 
@@ -131,7 +135,7 @@ def _environment(
     locale: str,
     assets: Assets,
     clock: Clock,
-    filters: Mapping[str, Callable[..., Any]],
+    phrases: Mapping[str, Phrase],
 ) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
@@ -146,8 +150,19 @@ def _environment(
     )
     environment.globals.update(asset=assets.url, now=clock.now)
     environment.filters.update(FILTERS)
-    environment.filters.update(filters)
+    for name, phrase in phrases.items():
+        environment.filters[name] = _translated(catalogue, locale, clock, phrase)
     return environment
+
+
+def _translated(
+    catalogue: Catalogue, locale: str, clock: Clock, phrase: Phrase
+) -> Callable[[Any], str]:
+    def words(value: Any) -> str:
+        message, params = phrase(value, clock.now())
+        return catalogue.translate(locale, message, params)
+
+    return words
 
 
 def new_key() -> str:

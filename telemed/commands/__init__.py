@@ -1,0 +1,11 @@
+"""The commands of an installation, each a small module over the services."""
+
+from __future__ import annotations
+
+from telemed.commands.base import Command, CommandFailed
+from telemed.commands.check import CHECK_CONFIG, VERIFY_AUDIT
+from telemed.commands.serve import MIGRATE, SERVE
+
+COMMANDS: tuple[Command, ...] = (SERVE, MIGRATE, CHECK_CONFIG, VERIFY_AUDIT)
+
+__all__ = ["COMMANDS", "Command", "CommandFailed"]
