@@ -62,7 +62,9 @@ def create_app(settings: Settings, overrides: Overrides | None = None) -> web.Ap
     app[RENDERER] = Renderer(TEMPLATES, catalogue, assets, clock, PHRASES)
     app[TASKS] = TaskOwner("app")
     app[SYNTHETIC] = lambda: settings.demo
-    app[DATABASE] = Database(settings.database, clock=clock, announcer=instead.announcer)
+    app[DATABASE] = Database(
+        settings.database, clock=clock, announcer=instead.announcer, settings=settings
+    )
     app[JOBS] = JobRunner(app[DATABASE], JOB_HANDLERS)
     app[ROUTE_TABLE] = RouteTable()
     for routes in ROOMS:

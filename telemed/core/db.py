@@ -21,6 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from telemed.core.audit import AuditTag, PendingRecord, write_chain
 from telemed.core.clock import Clock, SystemClock
+from telemed.core.config import Settings
 from telemed.core.errors import Conflict, N_, Unavailable
 
 log = logging.getLogger(__name__)
@@ -71,9 +72,15 @@ class UnitOfWork:
     """
 
     def __init__(
-        self, engine: AsyncEngine, clock: Clock, announcer: Announcer, request_id: str = ""
+        self,
+        engine: AsyncEngine,
+        clock: Clock,
+        announcer: Announcer,
+        settings: Settings,
+        request_id: str = "",
     ) -> None:
         self.session = AsyncSession(engine, expire_on_commit=False)
+        self.settings = settings
         self.request_id = request_id
         self._clock = clock
         self._announcer = announcer
@@ -155,8 +162,10 @@ class Database:
         *,
         clock: Clock | None = None,
         announcer: Announcer | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self.url = url
+        self.settings = settings or Settings()
         self.clock: Clock = clock or SystemClock()
         self.announcer: Announcer = announcer or SilentAnnouncer()
         self.is_sqlite = url.startswith("sqlite")
@@ -171,7 +180,7 @@ class Database:
     @asynccontextmanager
     async def work(self, request_id: str = "") -> AsyncIterator[UnitOfWork]:
         """A unit of work that commits on a clean exit and rolls back on an error."""
-        work = UnitOfWork(self._writer, self.clock, self.announcer, request_id)
+        work = UnitOfWork(self._writer, self.clock, self.announcer, self.settings, request_id)
         async with _translated(), _closing(work):
             yield work
             await work.commit()
@@ -179,14 +188,14 @@ class Database:
     @asynccontextmanager
     async def open(self, request_id: str = "") -> AsyncIterator[UnitOfWork]:
         """A unit of work whose commit is left to the caller (an edge)."""
-        work = UnitOfWork(self._writer, self.clock, self.announcer, request_id)
+        work = UnitOfWork(self._writer, self.clock, self.announcer, self.settings, request_id)
         async with _translated(), _closing(work):
             yield work
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
         """A unit of work that cannot write; for what needs no audit record."""
-        work = UnitOfWork(self._reader, self.clock, self.announcer)
+        work = UnitOfWork(self._reader, self.clock, self.announcer, self.settings)
         async with _translated(), _closing(work):
             yield work
 
