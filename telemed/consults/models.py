@@ -41,7 +41,8 @@ class Consult(SQLModel, table=True):
 
     __tablename__ = "consult"
     __table_args__ = (
-        Index("ix_consult_worklist", "state", "specialty_id", "rank", "requested_at"),
+        Index("ix_consult_worklist", "state", "specialty_id", "rank", "due_at"),
+        Index("ix_consult_named", "named_id", "state"),
         Index("ix_consult_station", "station_id", "id"),
         Index("ix_consult_assigned", "assigned_id", "id"),
     )
@@ -58,9 +59,9 @@ class Consult(SQLModel, table=True):
     assigned_id: int | None = Field(default=None, foreign_key="person.id")
     state: ConsultState = Field(
         default=ConsultState.DRAFT,
-        sa_type=ValueEnum(ConsultState),  # type: ignore[call-overload]
+        sa_type=ValueEnum(ConsultState),
     )
-    urgency: Urgency | None = Field(default=None, sa_type=ValueEnum(Urgency))  # type: ignore[call-overload]
+    urgency: Urgency | None = Field(default=None, sa_type=ValueEnum(Urgency))
     rank: int = 3
     reason: str = Field(default="", max_length=4000)
     history: str = Field(default="", max_length=8000)
@@ -74,16 +75,17 @@ class Consult(SQLModel, table=True):
     icd_version: str | None = Field(default=None, max_length=20)
     remote_mode: RemoteMode = Field(
         default=RemoteMode.FACILITY_SUPPORT,
-        sa_type=ValueEnum(RemoteMode),  # type: ignore[call-overload]
+        sa_type=ValueEnum(RemoteMode),
     )
-    legal_basis: LegalBasis | None = Field(default=None, sa_type=ValueEnum(LegalBasis))  # type: ignore[call-overload]
+    legal_basis: LegalBasis | None = Field(default=None, sa_type=ValueEnum(LegalBasis))
     patient_age_years: int | None = None
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    accepted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    state_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    accepted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     follow_up_on: str | None = Field(default=None, max_length=10)
     state_reason: str = Field(default="", max_length=500)
     search_text: str = Field(default="")
@@ -98,7 +100,7 @@ class ConsultDraft(SQLModel, table=True):
 
     consult_id: int = Field(foreign_key="consult.id", primary_key=True)
     fields: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
-    saved_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    saved_at: datetime = Field(sa_type=UtcDateTime)
     revision: int = 0
 
 
@@ -121,8 +123,16 @@ class VitalSigns(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     consult_id: int = Field(foreign_key="consult.id", index=True)
-    taken_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    taken_at: datetime = Field(sa_type=UtcDateTime)
     values: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+
+
+class MessageKind(StrEnum):
+    """A question before the claim, and its answer, are also shown to those who may claim."""
+
+    TALK = "talk"
+    QUESTION = "question"
+    ANSWER = "answer"
 
 
 class Message(SQLModel, table=True):
@@ -134,8 +144,9 @@ class Message(SQLModel, table=True):
     uid: str = uid_column()
     consult_id: int = Field(foreign_key="consult.id", index=True)
     author_id: int = Field(foreign_key="person.id")
+    kind: MessageKind = Field(default=MessageKind.TALK, sa_type=ValueEnum(MessageKind))
     text: str = Field(max_length=4000)
-    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ReadMark(SQLModel, table=True):
@@ -148,7 +159,7 @@ class ReadMark(SQLModel, table=True):
     consult_id: int = Field(foreign_key="consult.id", index=True)
     person_id: int = Field(foreign_key="person.id", index=True)
     message_id: int
-    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class IcdCode(SQLModel, table=True):
