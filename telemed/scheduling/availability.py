@@ -1,0 +1,102 @@
+"""Free slots from weekly hours and what is taken already. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from telemed.core.clock import LOCAL_ZONE
+from telemed.core.errors import N_, FieldError, Invalid
+
+DAY_MINUTES = 24 * 60
+SLOT_CHOICES = (15, 20, 30, 45, 60)
+
+
+@dataclass(frozen=True, order=True)
+class Hours:
+    """A span of a weekday (0 = Monday) in minutes of local time, cut into slots."""
+
+    weekday: int
+    start_minute: int
+    end_minute: int
+    slot_minutes: int = 30
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """Half-open time: [start, end), aware UTC."""
+
+    start: datetime
+    end: datetime
+
+    def overlaps(self, other: Span) -> bool:
+        """True when both share a moment; touching ends do not."""
+        return self.start < other.end and other.start < self.end
+
+
+def parse_clock(text: str, field: str) -> int:
+    """`07:30` → 450 minutes; `24:00` is the end of the day. Raises Invalid naming the field."""
+    hour, _, minute = text.strip().partition(":")
+    if hour.isascii() and hour.isdigit() and minute.isascii() and minute.isdigit():
+        total = int(hour) * 60 + int(minute)
+        if int(minute) < 60 and total <= DAY_MINUTES:
+            return total
+    raise Invalid("clock_malformed", N_("Giờ ghi như 07:30"), field=field)
+
+
+def format_clock(minutes: int) -> str:
+    """450 → `07:30`."""
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def check_hours(hours: Sequence[Hours]) -> None:
+    """Weekly hours must run forward, hold a slot, and not overlap. Raises Invalid."""
+    faults = [fault for index, span in enumerate(hours) for fault in _faults(index, span)]
+    ordered = sorted(hours)
+    for before, after in zip(ordered, ordered[1:], strict=False):
+        if before.weekday == after.weekday and after.start_minute < before.end_minute:
+            field = f"start_{hours.index(after)}"
+            faults.append(FieldError(field, "hours_overlap", N_("Giờ này trùng với khung khác")))
+    if faults:
+        raise Invalid.of(faults)
+
+
+def _faults(index: int, span: Hours) -> list[FieldError]:
+    if not 0 <= span.weekday <= 6:
+        return [FieldError(f"weekday_{index}", "weekday_unknown", N_("Chọn một ngày trong tuần"))]
+    if span.slot_minutes not in SLOT_CHOICES:
+        text = N_("Chọn một trong các giá trị có sẵn")
+        return [FieldError(f"slot_{index}", "slot_unknown", text)]
+    if span.start_minute + span.slot_minutes > span.end_minute:
+        text = N_("Giờ kết thúc phải sau giờ bắt đầu ít nhất một lượt")
+        return [FieldError(f"end_{index}", "hours_reversed", text)]
+    return []
+
+
+def slots_of_day(hours: Iterable[Hours], day: date) -> list[Span]:
+    """Every slot of a local day, taken or not, in order."""
+    midnight = datetime.combine(day, time(), LOCAL_ZONE)
+    slots = []
+    for span in sorted(hours):
+        if span.weekday != day.weekday():
+            continue
+        starts = range(
+            span.start_minute, span.end_minute - span.slot_minutes + 1, span.slot_minutes
+        )
+        for minute in starts:
+            start = midnight + timedelta(minutes=minute)
+            slots.append(Span(start, start + timedelta(minutes=span.slot_minutes)))
+    return slots
+
+
+def free_slots(
+    hours: Sequence[Hours], taken: Sequence[Span], *, first: date, days: int, now: datetime
+) -> list[Span]:
+    """Slots of some days that lie ahead and overlap nothing taken."""
+    return [
+        slot
+        for offset in range(days)
+        for slot in slots_of_day(hours, first + timedelta(days=offset))
+        if slot.start > now and not any(slot.overlaps(other) for other in taken)
+    ]

@@ -1,0 +1,100 @@
+"""Queries of hours and bookings, each for the actor who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, or_
+from sqlalchemy.orm import aliased
+from sqlmodel import col, select
+
+from telemed.accounts.models import Person
+from telemed.accounts.permissions import Actor
+from telemed.consults.models import Consult
+from telemed.core.db import UnitOfWork
+from telemed.core.errors import Missing
+from telemed.facilities.models import Facility
+from telemed.patients.models import Patient
+from telemed.scheduling.models import Booking, BookingState, WeeklyHours
+
+
+@dataclass(frozen=True)
+class BookingRow:
+    """A booking with the names that a list shows."""
+
+    booking: Booking
+    consult: Consult
+    patient_name: str
+    specialist_name: str
+    station_name: str
+
+
+async def list_hours(work: UnitOfWork, specialist_id: int) -> list[WeeklyHours]:
+    """The weekly hours of a specialist in the order of the week."""
+    query = select(WeeklyHours).where(col(WeeklyHours.person_id) == specialist_id)
+    order = query.order_by(col(WeeklyHours.weekday), col(WeeklyHours.start_minute))
+    return list((await work.session.exec(order)).all())
+
+
+async def list_taken(
+    work: UnitOfWork, specialist_id: int, patient_id: int, start: datetime, end: datetime
+) -> Sequence[Booking]:
+    """Bookings of the specialist or the patient that touch a span."""
+    query = select(Booking).where(
+        col(Booking.state) == BookingState.BOOKED,
+        or_(col(Booking.specialist_id) == specialist_id, col(Booking.patient_id) == patient_id),
+        col(Booking.start_at) < end,
+        col(Booking.end_at) > start,
+    )
+    return (await work.session.exec(query)).all()
+
+
+async def list_bookings(
+    work: UnitOfWork, actor: Actor, start: datetime, end: datetime
+) -> list[BookingRow]:
+    """Booked times of the actor as specialist, or of the actor's stations, in a span."""
+    specialist = aliased(Person)
+    query = (
+        select(Booking, Consult, Patient.full_name, specialist.full_name, Facility.name)
+        .join(Consult, col(Consult.id) == col(Booking.consult_id))
+        .join(Patient, col(Patient.id) == col(Booking.patient_id))
+        .join(specialist, col(specialist.id) == col(Booking.specialist_id))
+        .join(Facility, col(Facility.id) == col(Booking.station_id))
+        .where(
+            col(Booking.state) == BookingState.BOOKED,
+            col(Booking.start_at) >= start,
+            col(Booking.start_at) < end,
+            or_(
+                and_(
+                    col(Booking.specialist_id) == actor.id,
+                    col(Consult.assigned_id) == actor.id,
+                ),
+                col(Booking.station_id).in_(actor.station_ids),
+            ),
+        )
+        .order_by(col(Booking.start_at))
+    )
+    return [BookingRow(*row) for row in (await work.session.exec(query)).all()]
+
+
+async def find_current(work: UnitOfWork, consult_id: int) -> Booking | None:
+    """The booked time of a consult, None when it has none."""
+    query = select(Booking).where(
+        col(Booking.consult_id) == consult_id, col(Booking.state) == BookingState.BOOKED
+    )
+    return (await work.session.exec(query)).first()
+
+
+async def get_booking(work: UnitOfWork, uid: str) -> tuple[Booking, Consult]:
+    """A booking and its consult. Raises Missing."""
+    query = (
+        select(Booking, Consult)
+        .join(Consult, col(Consult.id) == col(Booking.consult_id))
+        .where(col(Booking.uid) == uid)
+    )
+    row = (await work.session.exec(query)).one_or_none()
+    if row is None:
+        raise Missing()
+    return row[0], row[1]

@@ -1,0 +1,151 @@
+"""Pages of the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
+
+from aiohttp import web
+from pydantic import AwareDatetime, Field, create_model
+
+from telemed.accounts.permissions import Action, Role
+from telemed.core.errors import N_, Invalid
+from telemed.keys import WORK, signed_in
+from telemed.scheduling import service
+from telemed.scheduling.availability import SLOT_CHOICES, Hours, format_clock, parse_clock
+from telemed.web.parsing import Body, read_body, read_form, read_query
+from telemed.web.rendering import add_notices, invalid_page, page, see_other
+from telemed.web.routing import Routes, Values
+
+routes = Routes()
+ROWS = 10
+LONGEST_VIEW = 14
+add_notices({"hours_saved": N_("Đã lưu giờ nhận hẹn"), "booked": N_("Đã đặt lịch")})
+add_notices({"booking_cancelled": N_("Đã hủy lịch")})
+
+
+class ScheduleQuery(Body):
+    """Which days to show."""
+
+    day: date | None = None
+    days: Annotated[int, Field(ge=1, le=LONGEST_VIEW)] = 7
+
+
+_CELLS = {"weekday": 1, "start": 5, "end": 5, "slot": 3}
+HoursForm = create_model(
+    "HoursForm",
+    __base__=Body,
+    **{
+        f"{name}_{row}": (Annotated[str, Field(max_length=length)], "")
+        for row in range(ROWS)
+        for name, length in _CELLS.items()
+    },
+)
+
+
+class BookForm(Body):
+    """A chosen slot."""
+
+    start: AwareDatetime
+
+
+class CancelForm(Body):
+    """Why a booked time is given back."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=300)]
+
+
+@routes.get("/schedule", Action.SCHEDULE_READ)
+async def schedule(request: web.Request) -> web.Response:
+    """Booked times by day."""
+    query = read_query(request, ScheduleQuery)
+    work, actor = request[WORK], signed_in(request)
+    first = query.day or service.today_of(work.now())
+    days = await service.list_days(work, actor, first, query.days)
+    return page(
+        request,
+        "scheduling/schedule.html",
+        days=days,
+        today=service.today_of(work.now()),
+        earlier=first - timedelta(days=query.days),
+        later=first + timedelta(days=query.days),
+        has_hours=Role.SPECIALIST in actor.roles,
+    )
+
+
+def _typed(hours: Sequence[Hours]) -> dict[str, str]:
+    cells = {}
+    for row, span in enumerate(hours):
+        cells[f"weekday_{row}"] = str(span.weekday)
+        cells[f"start_{row}"] = format_clock(span.start_minute)
+        cells[f"end_{row}"] = format_clock(span.end_minute)
+        cells[f"slot_{row}"] = str(span.slot_minutes)
+    return cells
+
+
+def _hours_context(cells: Values) -> dict[str, Any]:
+    slots = [(str(minutes), str(minutes)) for minutes in SLOT_CHOICES]
+    return {"cells": cells, "slots": slots, "row_count": ROWS}
+
+
+@routes.get("/schedule/hours", Action.HOURS_WRITE)
+async def edit_hours(request: web.Request) -> web.Response:
+    """The weekly hours of whoever is signed in."""
+    hours = await service.weekly_hours(request[WORK], signed_in(request).id)
+    return page(request, "scheduling/hours.html", errors={}, **_hours_context(_typed(hours)))
+
+
+async def _hours_again(request: web.Request, error: Invalid, values: Values) -> web.Response:
+    return invalid_page(request, "scheduling/hours.html", error, **_hours_context(values))
+
+
+@routes.post("/schedule/hours", Action.HOURS_WRITE, on_invalid=_hours_again)
+async def save_hours(request: web.Request) -> web.Response:
+    """Replace the weekly hours."""
+    cells = (await read_form(request, HoursForm)).model_dump()
+    await service.set_hours(request[WORK], signed_in(request), _parse_hours(cells))
+    return see_other(request, "/schedule", notice="hours_saved")
+
+
+def _parse_hours(cells: Values) -> list[Hours]:
+    return [
+        Hours(
+            _whole(cells[f"weekday_{row}"], -1),
+            parse_clock(cells[f"start_{row}"], f"start_{row}"),
+            parse_clock(cells[f"end_{row}"], f"end_{row}"),
+            _whole(cells[f"slot_{row}"], 30),
+        )
+        for row in range(ROWS)
+        if cells[f"start_{row}"] or cells[f"end_{row}"]
+    ]
+
+
+def _whole(text: str, otherwise: int) -> int:
+    return int(text) if text.isascii() and text.isdigit() else otherwise
+
+
+@routes.post("/consults/{uid}/bookings", Action.BOOKING_WRITE)
+async def book(request: web.Request) -> web.Response:
+    """Take a free slot for a case."""
+    uid = request.match_info["uid"]
+    form = await read_body(request, BookForm)
+    await service.book(request[WORK], signed_in(request), uid, form.start)
+    return see_other(request, f"/consults/{uid}", notice="booked")
+
+
+@routes.post("/bookings/{uid}/cancel", Action.BOOKING_WRITE)
+async def cancel(request: web.Request) -> web.Response:
+    """Give a booked time back."""
+    form = await read_body(request, CancelForm)
+    uid = request.match_info["uid"]
+    consult = await service.cancel(request[WORK], signed_in(request), uid, form.reason)
+    return see_other(request, f"/consults/{consult.uid}", notice="booking_cancelled")
+
+
+def by_day(slots: Sequence[service.Span]) -> dict[date, list[datetime]]:
+    """Starts of slots grouped by local day, for the case page."""
+    days: dict[date, list[datetime]] = {}
+    for slot in slots:
+        days.setdefault(service.today_of(slot.start), []).append(slot.start)
+    return days
