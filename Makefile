@@ -71,7 +71,7 @@ check: dev ## format, lint, types, architecture: seconds, before every commit
 	@$(RUN) -m ruff format --check --quiet . || { echo "make format mends this" >&2; exit 1; }
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m mypy
-	@$(RUN) -m pytest -q tests/test_architecture.py
+	@$(RUN) -m pytest -q tests/test_architecture.py tests/architecture
 
 .PHONY: test
 test: packages dev node_modules/.installed ## everything that proves it, installing what it needs
@@ -132,7 +132,7 @@ wheel: dev ## dist/telemed-*.whl, which serves on its own
 
 # uv resolves; it lives apart, since nothing else needs it.
 COMPILE := .stamps/uv/bin/uv pip compile --quiet pyproject.toml --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-header
+	--generate-hashes --no-header
 
 .PHONY: lock
 lock: .stamps/uv/bin/uv ## resolve pyproject.toml again into requirements/*.lock

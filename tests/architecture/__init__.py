@@ -1,0 +1,1 @@
+"""What keeps the house in order, read from the syntax tree; `tests/test_architecture.py` is the law."""

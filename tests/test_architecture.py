@@ -1,0 +1,138 @@
+"""The law of the house (docs: CONTRIBUTING.md), held against every file of the project.
+
+What each rule finds in a file that breaks it is shown in `tests/architecture/test_rules.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+
+from telemed.accounts.permissions import Action
+from tests.architecture.doors import check_doors
+from tests.architecture.imports import House, check_imports
+from tests.architecture.marks import check_marks, check_models
+from tests.architecture.scripts import check_scripts, marked_in_script
+from tests.architecture.sizes import check_sizes
+from tests.architecture.sources import Finding, Source, sources
+from tests.architecture.templates import check_templates, marked_in_template
+from tests.architecture.words import check_python, check_tone, marked_in_python
+
+HOUSE = House(
+    levels={
+        "composition": (
+            "telemed.__main__",
+            "telemed.app",
+            "telemed.commands*",
+            "telemed.migrations*",
+        ),
+        "edge": ("telemed.*.views*", "telemed.web*", "telemed.signaling*"),
+        "keys": ("telemed.keys",),
+        "rules": ("telemed.*",),
+        "rows": (
+            *("telemed.*.models", "telemed.*.repository", "telemed.signaling.protocol"),
+            # What a patient's papers say: values, without a database.
+            *("telemed.patients.identity", "telemed.patients.intake", "telemed.patients.birth"),
+            *("telemed.patients.cards", "telemed.patients.ethnic_groups"),
+        ),
+        "core": ("telemed.core*", "telemed.migrations*"),
+        "pure": (
+            "telemed",
+            "telemed.core.errors",
+            "telemed.*.lifecycle",
+            "telemed.accounts.permissions",
+            "telemed.consults.triage",
+        ),
+    },
+    domains=(
+        frozenset({"facilities"}),
+        frozenset({"accounts"}),
+        frozenset({"patients"}),
+        frozenset({"consults"}),
+        frozenset({"imaging", "scheduling", "notices"}),
+        frozenset({"sessions"}),
+        frozenset({"training"}),
+        frozenset({"review"}),
+    ),
+    ignorant=frozenset({"media", "core"}),
+    edge_packages=frozenset({"aiohttp", "socketio", "engineio", "multidict", "yarl"}),
+    pure="pure",
+    pure_may_use=frozenset({"telemed.core.errors"}),
+    web_may_use=frozenset({"accounts"}),
+    types_only=frozenset({"telemed.keys"}),
+)
+MODULE_LINES = 400
+FUNCTION_LINES = 60
+
+# Vietnamese that is data, not speech to the user.
+DATA_FILES = {
+    "telemed/core/text.py": "the alphabet and its tones",
+    "telemed/facilities/reference.py": "names of departments and stations",
+    "templates/components.html": "made-up people",
+}
+# The composition root, the table of routes itself, and the one door that is a socket.
+DOOR_MAKERS = frozenset(
+    {"telemed/app.py", "telemed/web/routing.py", "telemed/signaling/engine/server.py"}
+)
+
+PACKAGE = sources("telemed/**/*.py")
+PYTHON = [*PACKAGE, *sources("tools/**/*.py", "tests/**/*.py", "bench/**/*.py")]
+TEMPLATES = sources("templates/**/*.html", "templates/**/*.txt")
+SCRIPTS = sources("static/js/**/*.js")
+TEXTS = sources(
+    *("*.md", "*.toml", "*.json", "Makefile", ".ci/*", ".npmrc", "docs/**/*.md", "deploy/**/*"),
+    *("requirements/*", "tools/*.sh", "locale/**/*.po", "tests/js/**/*.js"),
+)
+OWN_WORDS = {file.path for file in sources("tests/architecture/*.py")}
+
+
+def hold(findings: Iterable[Finding]) -> None:
+    """No finding, or all of them, one a line, in the order of the files."""
+    found = sorted(findings)
+    assert not found, "\n" + "\n".join(map(str, found))
+
+
+def without(files: list[Source], paths: Container[str]) -> list[Source]:
+    return [file for file in files if file.path not in paths]
+
+
+def test_imports_go_down_the_house() -> None:
+    hold(check_imports(PACKAGE, HOUSE))
+
+
+def test_nothing_outgrows_its_budget() -> None:
+    grown = [file for file in PYTHON if "/migrations/versions/" not in file.path]
+    hold(check_sizes(grown, module_lines=MODULE_LINES, function_lines=FUNCTION_LINES))
+
+
+def test_every_route_names_its_action() -> None:
+    hold(check_doors(PACKAGE, actions=Action.__members__, may_open_doors=DOOR_MAKERS))
+
+
+def test_python_keeps_its_words_in_the_catalogue() -> None:
+    hold(check_python(without(PACKAGE, DATA_FILES)))
+
+
+def test_templates_keep_their_words_in_the_catalogue() -> None:
+    hold(check_templates(without(TEMPLATES, DATA_FILES)))
+
+
+def test_browser_modules_keep_their_words_in_the_catalogue() -> None:
+    hold(check_scripts(SCRIPTS))
+
+
+def test_the_product_speaks_with_one_voice() -> None:
+    spoken = [
+        *((file, marked_in_python(file)) for file in PACKAGE),
+        *((file, marked_in_template(file)) for file in TEMPLATES),
+        *((file, marked_in_script(file)) for file in SCRIPTS),
+    ]
+    hold(finding for file, texts in spoken for finding in check_tone(file, texts))
+
+
+def test_nothing_is_unfinished_silenced_or_bound_to_one_machine() -> None:
+    files = without(PYTHON + TEMPLATES + SCRIPTS + TEXTS, OWN_WORDS)
+    hold(check_marks(files))
+
+
+def test_models_evaluate_their_annotations() -> None:
+    hold(check_models(PACKAGE))
