@@ -42,18 +42,18 @@ class LiveSession(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     uid: str = uid_column()
-    kind: SessionKind = Field(sa_type=ValueEnum(SessionKind))  # type: ignore[call-overload]
+    kind: SessionKind = Field(sa_type=ValueEnum(SessionKind))
     consult_id: int | None = Field(default=None, foreign_key="consult.id", index=True)
     title: str = Field(default="", max_length=200)
     station_id: int | None = Field(default=None, foreign_key="facility.id", index=True)
     state: SessionState = Field(
         default=SessionState.RINGING,
-        sa_type=ValueEnum(SessionState),  # type: ignore[call-overload]
+        sa_type=ValueEnum(SessionState),
     )
     opened_by_id: int = Field(foreign_key="person.id")
-    opened_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    met_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    met_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     epoch: int = 0
     revision: int = Field(default=None, sa_column=_session_revision)
 
@@ -68,21 +68,22 @@ class Participant(SQLModel, table=True):
     uid: str = uid_column()
     session_id: int = Field(foreign_key="live_session.id", index=True)
     person_id: int = Field(foreign_key="person.id", index=True)
-    role: ParticipantRole = Field(sa_type=ValueEnum(ParticipantRole))  # type: ignore[call-overload]
-    invited_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    declined_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    role: ParticipantRole = Field(sa_type=ValueEnum(ParticipantRole))
+    invited_at: datetime = Field(sa_type=UtcDateTime)
+    declined_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Attendance(SQLModel, table=True):
-    """One stay of a participant in the room."""
+    """One stay of a participant in the room. `last_seen_at` ends it when nobody saw them leave."""
 
     __tablename__ = "attendance"
 
     id: int | None = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
-    joined_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    joined_at: datetime = Field(sa_type=UtcDateTime)
+    last_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     leave_reason: LeaveReason | None = Field(
         default=None,
-        sa_type=ValueEnum(LeaveReason),  # type: ignore[call-overload]
+        sa_type=ValueEnum(LeaveReason),
     )
