@@ -92,7 +92,7 @@ test-faults: dev ## kill -9 and other misfortune
 .PHONY: test-js
 test-js: node_modules/.installed ## browser modules: types, and protocol objects under Node
 	@node_modules/.bin/tsc --project .
-	@node --test --test-reporter=dot tests/js/*.test.js
+	@node --test --test-reporter=dot $(wildcard tests/js/*.test.*js)
 
 .PHONY: bench
 bench: dev node_modules/.installed ## measured against its peers in the same run; tables out

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from blockbuster import blockbuster_ctx
 
 from telemed.core.clock import FakeClock
@@ -21,6 +23,14 @@ from tests.fakes import FakeAnnouncer
 from tests.schema import make_schema
 from tests.servers import Postgres, Redis, fast_directory
 
+Client = TestClient[web.Request, web.Application]
+
+# What a browser says of a page that one of our own pages leads to.
+FROM_OUR_PAGES = {
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Mode": "navigate",
+    "Accept": "text/html",
+}
 # A Monday, 09:00 in Điện Biên.
 MONDAY_MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
@@ -133,11 +143,17 @@ def announcer() -> FakeAnnouncer:
 
 
 @pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of an installation that lives for one test; hashing is as cheap as it goes."""
+    return make_settings(data_dir=tmp_path / "var", database_url=database_url)
+
+
+@pytest.fixture
 async def database(
-    database_url: str, clock: FakeClock, announcer: FakeAnnouncer
+    settings: Settings, clock: FakeClock, announcer: FakeAnnouncer
 ) -> AsyncIterator[Database]:
     """An open database on each engine."""
-    database = Database(database_url, clock=clock, announcer=announcer)
+    database = Database(settings.database, clock=clock, announcer=announcer, settings=settings)
     yield database
     await database.close()
 
@@ -159,9 +175,25 @@ def make(work: UnitOfWork) -> Factory:
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    """Settings of an installation that lives for one test; hashing is as cheap as it goes."""
-    return make_settings(data_dir=tmp_path / "var", database_url=database_url)
+def app(settings: Settings, clock: FakeClock, announcer: FakeAnnouncer) -> web.Application:
+    """The whole application; due jobs run when the test says so."""
+    from telemed.app import Overrides, create_app
+
+    return create_app(settings, Overrides(clock=clock, announcer=announcer, runs_jobs=False))
+
+
+@pytest.fixture
+async def client(app: web.Application) -> AsyncIterator[Client]:
+    """A browser that nobody has signed in with, at a real server."""
+    async with TestClient(ServerAsServed(app), headers=FROM_OUR_PAGES) as client:
+        yield client
+
+
+class ServerAsServed(TestServer):
+    """Like production: a handler runs to its end when the browser goes away."""
+
+    async def _make_runner(self, **options: Any) -> web.AppRunner:
+        return web.AppRunner(self.app, **(options | {"handler_cancellation": False}))
 
 
 def make_settings(**changes: Any) -> Settings:
