@@ -16,6 +16,7 @@ from telemed.core.jobs import JobRunner
 
 if TYPE_CHECKING:
     from telemed.accounts.service import Accounts
+    from telemed.imaging.previews import Previewer
     from telemed.imaging.storage import Storage
     from telemed.signaling.server import Signaling
     from telemed.web.assets import Assets
@@ -29,6 +30,7 @@ CATALOGUE = web.AppKey("catalogue", Catalogue)
 ASSETS: web.AppKey[Assets] = web.AppKey("assets")
 RENDERER: web.AppKey[Renderer] = web.AppKey("renderer")
 STORAGE: web.AppKey[Storage] = web.AppKey("storage")
+PREVIEWER: web.AppKey[Previewer] = web.AppKey("previewer")
 ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts")
 SIGNALING: web.AppKey[Signaling] = web.AppKey("signaling")
 TASKS = web.AppKey("tasks", TaskOwner)

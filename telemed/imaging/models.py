@@ -36,9 +36,9 @@ class StoredFile(SQLModel, table=True):
     caption: str = Field(default="", max_length=200)
     state: FileState = Field(
         default=FileState.RECEIVED,
-        sa_type=ValueEnum(FileState),  # type: ignore[call-overload]
+        sa_type=ValueEnum(FileState),
     )
     preview_sha256: str | None = Field(default=None, max_length=64)
     width: int | None = None
     height: int | None = None
-    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime)

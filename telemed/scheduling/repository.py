@@ -26,9 +26,9 @@ class BookingRow:
 
     booking: Booking
     consult: Consult
-    patient_name: str
-    specialist_name: str
-    station_name: str
+    patient: Patient
+    specialist: Person
+    station: Facility
 
 
 async def list_hours(work: UnitOfWork, specialist_id: int) -> list[WeeklyHours]:
@@ -57,7 +57,7 @@ async def list_bookings(
     """Booked times of the actor as specialist, or of the actor's stations, in a span."""
     specialist = aliased(Person)
     query = (
-        select(Booking, Consult, Patient.full_name, specialist.full_name, Facility.name)
+        select(Booking, Consult, Patient, specialist, Facility)
         .join(Consult, col(Consult.id) == col(Booking.consult_id))
         .join(Patient, col(Patient.id) == col(Booking.patient_id))
         .join(specialist, col(specialist.id) == col(Booking.specialist_id))

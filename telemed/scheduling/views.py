@@ -13,7 +13,7 @@ from telemed.accounts.permissions import Action, Role
 from telemed.core.errors import N_, Invalid
 from telemed.keys import WORK, signed_in
 from telemed.scheduling import service
-from telemed.scheduling.availability import SLOT_CHOICES, Hours, format_clock, parse_clock
+from telemed.scheduling.availability import SLOT_CHOICES, Hours, Span, format_clock, parse_clock
 from telemed.web.parsing import Body, read_body, read_form, read_query
 from telemed.web.rendering import add_notices, invalid_page, page, see_other
 from telemed.web.routing import Routes, Values
@@ -33,15 +33,12 @@ class ScheduleQuery(Body):
 
 
 _CELLS = {"weekday": 1, "start": 5, "end": 5, "slot": 3}
-HoursForm = create_model(
-    "HoursForm",
-    __base__=Body,
-    **{
-        f"{name}_{row}": (Annotated[str, Field(max_length=length)], "")
-        for row in range(ROWS)
-        for name, length in _CELLS.items()
-    },
-)
+_HOURS_FIELDS: dict[str, Any] = {
+    f"{name}_{row}": (Annotated[str, Field(max_length=length)], "")
+    for row in range(ROWS)
+    for name, length in _CELLS.items()
+}
+HoursForm = create_model("HoursForm", __base__=Body, **_HOURS_FIELDS)
 
 
 class BookForm(Body):
@@ -143,7 +140,7 @@ async def cancel(request: web.Request) -> web.Response:
     return see_other(request, f"/consults/{consult.uid}", notice="booking_cancelled")
 
 
-def by_day(slots: Sequence[service.Span]) -> dict[date, list[datetime]]:
+def by_day(slots: Sequence[Span]) -> dict[date, list[datetime]]:
     """Starts of slots grouped by local day, for the case page."""
     days: dict[date, list[datetime]] = {}
     for slot in slots:

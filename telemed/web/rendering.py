@@ -63,7 +63,6 @@ class Renderer:
                 "synthetic": request.app[SYNTHETIC](),
                 "notice": request.cookies.get(NOTICE_COOKIE) and self._notice(request),
                 "may": lambda action: may(actor, Action(action)),
-                "new_key": new_key,
                 **context,
             }
         )
@@ -148,7 +147,7 @@ def _environment(
     environment.install_gettext_translations(  # type: ignore[attr-defined] # added by the extension
         catalogue.texts(locale), newstyle=True
     )
-    environment.globals.update(asset=assets.url, now=clock.now)
+    environment.globals.update(asset=assets.url, now=clock.now, new_key=new_key)
     environment.filters.update(FILTERS)
     for name, phrase in phrases.items():
         environment.filters[name] = _translated(catalogue, locale, clock, phrase)

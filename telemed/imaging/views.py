@@ -1,0 +1,133 @@
+"""Taking files in and giving them out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import quote
+
+from aiohttp import BodyPartReader, web
+from aiohttp.multipart import MultipartReader
+
+from telemed.accounts.permissions import Action
+from telemed.core.errors import N_, Invalid, TooLarge, Unsupported
+from telemed.imaging import service
+from telemed.imaging.models import StoredFile
+from telemed.imaging.service import Arrival
+from telemed.keys import DATABASE, PREVIEWER, SETTINGS, STORAGE, WORK, signed_in
+from telemed.web.rendering import add_notices, json_answer, see_other, wants_json
+from telemed.web.routing import Routes
+
+routes = Routes()
+LONGEST_CAPTION = 200
+MOST_FORM_BYTES = 64 * 1024
+add_notices({"file_attached": N_("Máy chủ đã nhận đủ tệp")})
+
+
+@routes.post("/consults/{uid}/attachments", Action.FILE_WRITE)
+async def attach(request: web.Request) -> web.Response:
+    """One file of a case, in one request: `file`, optionally `caption` before it."""
+    uid, actor = request.match_info["uid"], signed_in(request)
+    async with request.app[DATABASE].read() as work:
+        await service.check_may_attach(work, actor, uid)
+    caption, arrival = await _receive(request)
+    stored = await service.attach(request[WORK], actor, uid, arrival, caption)
+    if wants_json(request):
+        return json_answer(describe(stored), status=201)
+    target = request.query.get("back", "")
+    url = f"/consults/{uid}/request#f-files" if target == "request" else f"/consults/{uid}"
+    return see_other(request, url, notice="file_attached")
+
+
+async def _receive(request: web.Request) -> tuple[str, Arrival]:
+    if request.content_type != "multipart/form-data":
+        raise Unsupported("form_expected", N_("Nội dung phải là biểu mẫu"))
+    limit = request.app[SETTINGS].upload_limit_bytes
+    if (request.content_length or 0) > limit + MOST_FORM_BYTES:
+        text = N_("Tệp lớn quá {limit} MB")
+        raise TooLarge("file_too_large", text, limit=limit // (1024 * 1024))
+    try:
+        return await _read_parts(await request.multipart(), request, limit)
+    except (ValueError, AssertionError) as error:
+        raise _no_file() from error
+
+
+async def _read_parts(
+    reader: MultipartReader, request: web.Request, limit: int
+) -> tuple[str, Arrival]:
+    caption = ""
+    async for part in reader:
+        if not isinstance(part, BodyPartReader):
+            break
+        if part.name == "caption":
+            caption = await _short_text(part)
+        elif part.name == "file":
+            storage = request.app[STORAGE]
+            received = await storage.receive(_chunks(part), limit)
+            previewer = request.app[PREVIEWER]
+            return caption, await service.take_in(storage, previewer, received, part.filename)
+        else:
+            text = N_("Mục này không được nhận")
+            raise Invalid("extra_forbidden", text, field=(part.name or "body")[:40])
+    raise _no_file()
+
+
+def _no_file() -> Invalid:
+    return Invalid("file_missing", N_("Chọn một tệp để gửi"), field="file")
+
+
+async def _short_text(part: BodyPartReader) -> str:
+    data = b""
+    async for chunk in _chunks(part):
+        data += chunk
+        if len(data) > LONGEST_CAPTION * 4:
+            break
+    text = data.decode("utf-8", "replace").replace("\0", "")
+    if len(text) > LONGEST_CAPTION:
+        message = N_("Dài quá {max_length} ký tự")
+        raise Invalid("string_too_long", message, field="caption", max_length=LONGEST_CAPTION)
+    return text
+
+
+async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while chunk := await part.read_chunk(64 * 1024):
+        yield chunk
+
+
+def describe(stored: StoredFile) -> dict[str, object]:
+    """What a script needs to show a file."""
+    preview = f"/files/{stored.uid}/preview" if stored.preview_sha256 else None
+    return {
+        "uid": stored.uid,
+        "url": f"/files/{stored.uid}",
+        "preview": preview,
+        "name": stored.caption or stored.original_name,
+        "size_bytes": stored.size_bytes,
+        "sha256": stored.sha256,
+    }
+
+
+@routes.get("/files/{uid}", Action.FILE_READ)
+async def original(request: web.Request) -> web.StreamResponse:
+    """The bytes as they came, only ever as a download."""
+    uid = request.match_info["uid"]
+    stored = await service.open_file(request[WORK], signed_in(request), uid, preview=False)
+    name = quote(stored.original_name)
+    headers = {
+        "Content-Type": stored.media_type,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+    }
+    return _file(request, stored.sha256, headers)
+
+
+@routes.get("/files/{uid}/preview", Action.FILE_READ)
+async def preview(request: web.Request) -> web.StreamResponse:
+    """The picture that the server made of it."""
+    uid = request.match_info["uid"]
+    stored = await service.open_file(request[WORK], signed_in(request), uid, preview=True)
+    headers = {"Content-Type": "image/webp", "Content-Disposition": "inline"}
+    return _file(request, stored.preview_sha256 or "", headers)
+
+
+def _file(request: web.Request, sha256: str, headers: dict[str, str]) -> web.FileResponse:
+    safe = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "no-store"}
+    return web.FileResponse(request.app[STORAGE].path_of(sha256), headers=headers | safe)
