@@ -57,11 +57,10 @@ async def list_bookings(
     """Booked times of the actor as specialist, or of the actor's stations, in a span."""
     specialist = aliased(Person)
     query = (
-        select(Booking, Consult, Patient, specialist, Facility)
+        select(Booking, Consult, Patient, specialist)
         .join(Consult, col(Consult.id) == col(Booking.consult_id))
         .join(Patient, col(Patient.id) == col(Booking.patient_id))
         .join(specialist, col(specialist.id) == col(Booking.specialist_id))
-        .join(Facility, col(Facility.id) == col(Booking.station_id))
         .where(
             col(Booking.state) == BookingState.BOOKED,
             col(Booking.start_at) >= start,
@@ -76,7 +75,14 @@ async def list_bookings(
         )
         .order_by(col(Booking.start_at))
     )
-    return [BookingRow(*row) for row in (await work.session.exec(query)).all()]
+    rows = (await work.session.exec(query)).all()
+    stations = await _stations(work, {booking.station_id for booking, *_ in rows})
+    return [BookingRow(*row, stations[row[0].station_id]) for row in rows]
+
+
+async def _stations(work: UnitOfWork, ids: set[int]) -> dict[int, Facility]:
+    query = select(Facility).where(col(Facility.id).in_(ids))
+    return {station.id or 0: station for station in (await work.session.exec(query)).all()}
 
 
 async def find_current(work: UnitOfWork, consult_id: int) -> Booking | None:

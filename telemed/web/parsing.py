@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 import orjson
 from aiohttp import web
-from multidict import MultiDictProxy
+from multidict import MultiMapping
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from telemed.core.errors import FieldError, Invalid, N_, Unsupported
@@ -121,13 +121,14 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
 
 def typed_values(request: web.Request) -> Mapping[str, Any]:
     """What was typed, to show it again beside what is wrong."""
-    return request.get(VALUES, {})
+    values: Mapping[str, Any] = request.get(VALUES, {})
+    return values
 
 
-def _collect(fields: MultiDictProxy[Any], model: type[BaseModel]) -> dict[str, Any]:
+def _collect(fields: MultiMapping[Any], model: type[BaseModel]) -> dict[str, Any]:
     lists = {name for name, info in model.model_fields.items() if _is_list(info.annotation)}
     data: dict[str, Any] = {}
-    for name in dict.fromkeys(fields):
+    for name in dict.fromkeys(fields.keys()):
         if name == HIDDEN_KEY:
             continue
         values = [value for value in fields.getall(name) if value != ""]
