@@ -36,6 +36,7 @@ MONDAY_MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
 # Folders whose tests start whole servers and browsers: each is one queue, after everything quick.
+# The browser comes last: it keeps the thread's event loop to itself.
 SLOW_SUITES = ("faults", "browser")
 
 
@@ -46,7 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(Path(__file__).parent / suite):
             item.add_marker(suite)
             item.add_marker(pytest.mark.xdist_group(suite))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is not None)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    group = item.get_closest_marker("xdist_group")
+    return SLOW_SUITES.index(group.args[0]) + 1 if group else 0
 
 
 # Short looks at the disk that happen before anybody is served, or once a connection.
