@@ -1,0 +1,301 @@
+"""Lists of consults, page by page, each for the actor who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_
+from sqlmodel import col, select
+
+from telemed.accounts.models import Person
+from telemed.accounts.permissions import Actor
+from telemed.consults.lifecycle import OVER, ConsultState
+from telemed.consults.models import Consult, ConsultQuestion, Message, ReadMark
+from telemed.consults.repository import select_columns
+from telemed.consults.rows import CaseRow, Cursor, QueueRow, TriageRow
+from telemed.core.db import UnitOfWork
+from telemed.facilities.models import Facility, Specialty
+from telemed.patients.birth import Birth, age_on
+from telemed.patients.models import Patient
+from telemed.patients.service import local_today
+
+PAGE_SIZE = 20
+
+
+def _in_queue(actor: Actor) -> ColumnElement[bool]:
+    """Whose specialty is asked, or who is asked by name; the same rule as permissions have it."""
+    named = col(Consult.named_id) == actor.id
+    if not actor.specialty_ids:
+        return named
+    return or_(col(Consult.specialty_id).in_(actor.specialty_ids), named)
+
+
+def _beyond(after: Cursor | None) -> list[ColumnElement[bool]]:
+    if after is None:
+        return []
+    rank, due, row_id = col(Consult.rank), col(Consult.due_at), col(Consult.id)
+    if after.due_at is None:
+        return [or_(rank > after.rank, and_(rank == after.rank, row_id > after.id))]
+    later = or_(due > after.due_at, and_(due == after.due_at, row_id > after.id))
+    return [or_(rank > after.rank, and_(rank == after.rank, later))]
+
+
+async def list_triage(
+    work: UnitOfWork,
+    actor: Actor,
+    states: Collection[ConsultState],
+    *,
+    specialty_id: int | None = None,
+    uid: str | None = None,
+    after: Cursor | None = None,
+    limit: int = PAGE_SIZE,
+) -> list[TriageRow]:
+    """Cases that wait for the specialties of the actor: emergencies first, then who is due."""
+    first_question = (
+        select(ConsultQuestion.text)
+        .where(col(ConsultQuestion.consult_id) == Consult.id, col(ConsultQuestion.number) == 1)
+        .scalar_subquery()
+    )
+    query = (
+        select_columns(
+            Consult.id,
+            Consult.uid,
+            Consult.state,
+            Consult.urgency,
+            Consult.rank,
+            Consult.due_at,
+            Consult.requested_at,
+            Facility.name,
+            Specialty.name,
+            col(Consult.named_id) == actor.id,
+            Patient.sex,
+            Patient.birth_year,
+            Patient.birth_date,
+            first_question,
+        )
+        .join(Facility, col(Facility.id) == Consult.station_id)
+        .join(Specialty, col(Specialty.id) == Consult.specialty_id)
+        .join(Patient, col(Patient.id) == Consult.patient_id)
+        .where(col(Consult.state).in_(states), _in_queue(actor), *_beyond(after))
+    )
+    if specialty_id is not None:
+        query = query.where(col(Consult.specialty_id) == specialty_id)
+    if uid is not None:
+        query = query.where(col(Consult.uid) == uid)
+    rows: Sequence[Any] = (await work.session.exec(query.order_by(*_BY_CLOCK).limit(limit))).all()
+    today = local_today(work)
+    return [
+        TriageRow(
+            *[*row[:9], bool(row[9]), row[10], age_on(Birth(*row[11:13]), today), row[13] or ""]
+        )
+        for row in rows
+    ]
+
+
+_BY_CLOCK = (col(Consult.rank), col(Consult.due_at), col(Consult.id))
+
+
+async def list_queue(
+    work: UnitOfWork,
+    states: Collection[ConsultState],
+    *,
+    specialty_id: int | None = None,
+    uid: str | None = None,
+    after: Cursor | None = None,
+    limit: int = PAGE_SIZE,
+) -> list[QueueRow]:
+    """Cases of the whole hospital as a coordinator sees them."""
+    query = (
+        select_columns(
+            Consult.id,
+            Consult.uid,
+            Consult.number,
+            Consult.state,
+            Consult.urgency,
+            Consult.rank,
+            Consult.due_at,
+            Consult.requested_at,
+            Facility.name,
+            Specialty.name,
+            func.coalesce(Person.full_name, ""),
+        )
+        .join(Facility, col(Facility.id) == Consult.station_id)
+        .join(Specialty, col(Specialty.id) == Consult.specialty_id)
+        .join(Person, col(Person.id) == Consult.assigned_id, isouter=True)
+        .where(
+            col(Consult.state).in_(states), col(Consult.requested_at).is_not(None), *_beyond(after)
+        )
+    )
+    if specialty_id is not None:
+        query = query.where(col(Consult.specialty_id) == specialty_id)
+    if uid is not None:
+        query = query.where(col(Consult.uid) == uid)
+    rows = (await work.session.exec(query.order_by(*_BY_CLOCK).limit(limit))).all()
+    return [QueueRow(*row) for row in rows]
+
+
+async def list_assigned(
+    work: UnitOfWork,
+    actor: Actor,
+    states: Collection[ConsultState],
+    *,
+    after: Cursor | None = None,
+    limit: int = PAGE_SIZE,
+) -> list[CaseRow]:
+    """Cases in the hands of the actor that they may still open; what is over, newest first."""
+    days = timedelta(days=work.settings.case_access_days_after_close)
+    closed_at = col(Consult.closed_at)
+    scope = [
+        col(Consult.assigned_id) == actor.id,
+        or_(closed_at.is_(None), closed_at >= work.now() - days),
+    ]
+    return await _list_cases(work, actor, states, scope, after=after, limit=limit)
+
+
+async def list_of_stations(
+    work: UnitOfWork,
+    actor: Actor,
+    states: Collection[ConsultState],
+    *,
+    after: Cursor | None = None,
+    limit: int = PAGE_SIZE,
+) -> list[CaseRow]:
+    """Cases of the stations that the actor works at."""
+    scope = [col(Consult.station_id).in_(actor.station_ids)]
+    return await _list_cases(work, actor, states, scope, after=after, limit=limit)
+
+
+async def list_of_patient(work: UnitOfWork, actor: Actor, patient_id: int) -> list[CaseRow]:
+    """Consults of one patient that the actor may open, newest first."""
+    days = timedelta(days=work.settings.case_access_days_after_close)
+    closed_at = col(Consult.closed_at)
+    open_to_specialist = and_(
+        col(Consult.assigned_id) == actor.id,
+        or_(closed_at.is_(None), closed_at >= work.now() - days),
+    )
+    mine = or_(col(Consult.station_id).in_(actor.station_ids), open_to_specialist)
+    scope = [col(Consult.patient_id) == patient_id, mine]
+    rows = await _list_cases(work, actor, frozenset(ConsultState), scope, after=None, limit=200)
+    return sorted(rows, key=lambda row: -row.id)
+
+
+async def _list_cases(
+    work: UnitOfWork,
+    actor: Actor,
+    states: Collection[ConsultState],
+    scope: Sequence[ColumnElement[bool]],
+    *,
+    after: Cursor | None,
+    limit: int,
+) -> list[CaseRow]:
+    """What is open goes by urgency, what is over by age: both walk an index."""
+    is_past = not set(states) - OVER - {ConsultState.ANSWERED}
+    order = [col(Consult.id).desc()] if is_past else [col(Consult.rank), col(Consult.id)]
+    query = _case_query().where(col(Consult.state).in_(states), *scope)
+    if after and is_past:
+        query = query.where(col(Consult.id) < after.id)
+    elif after:
+        query = query.where(*_beyond(replace(after, due_at=None)))
+    rows: Sequence[Any] = (await work.session.exec(query.order_by(*order).limit(limit))).all()
+    unread = await count_unread(work, actor, [row[0] for row in rows])
+    return [
+        CaseRow(*[*row[:17], Birth(*row[17:19]), row[19], unread.get(row[0], 0)]) for row in rows
+    ]
+
+
+def _case_query() -> Any:
+    return (
+        select_columns(
+            Consult.id,
+            Consult.uid,
+            func.coalesce(Consult.number, ""),
+            Consult.state,
+            Consult.urgency,
+            Consult.rank,
+            Consult.due_at,
+            Consult.requested_at,
+            Consult.state_at,
+            Consult.state_reason,
+            Consult.answered_at,
+            Consult.closed_at,
+            Facility.name,
+            func.coalesce(Specialty.name, ""),
+            func.coalesce(Person.full_name, ""),
+            Patient.full_name,
+            Patient.sex,
+            Patient.birth_year,
+            Patient.birth_date,
+            Consult.reason,
+        )
+        .join(Facility, col(Facility.id) == Consult.station_id)
+        .join(Patient, col(Patient.id) == Consult.patient_id)
+        .join(Specialty, col(Specialty.id) == Consult.specialty_id, isouter=True)
+        .join(Person, col(Person.id) == Consult.assigned_id, isouter=True)
+    )
+
+
+async def count_unread(
+    work: UnitOfWork, actor: Actor, consult_ids: Collection[int]
+) -> dict[int, int]:
+    """Messages of others that the actor has not seen, by consult; those without any are absent."""
+    if not consult_ids:
+        return {}
+    mark = (
+        select(ReadMark.message_id)
+        .where(col(ReadMark.consult_id) == Message.consult_id, col(ReadMark.person_id) == actor.id)
+        .correlate(Message)
+        .scalar_subquery()
+    )
+    query = (
+        select(Message.consult_id, func.count())
+        .where(
+            col(Message.consult_id).in_(consult_ids),
+            col(Message.author_id) != actor.id,
+            col(Message.id) > func.coalesce(mark, 0),
+        )
+        .group_by(col(Message.consult_id))
+    )
+    return {row[0]: row[1] for row in (await work.session.exec(query)).all()}
+
+
+async def count_by_specialty(
+    work: UnitOfWork, actor: Actor | None, states: Collection[ConsultState]
+) -> dict[int, int]:
+    """How many wait, by specialty: for the queues of the actor, or of the whole hospital."""
+    query = select(Consult.specialty_id, func.count()).where(col(Consult.state).in_(states))
+    if actor is not None:
+        query = query.where(_in_queue(actor))
+    rows = (await work.session.exec(query.group_by(col(Consult.specialty_id)))).all()
+    return {row[0]: row[1] for row in rows if row[0] is not None}
+
+
+async def count_assigned(work: UnitOfWork, actor: Actor, states: Collection[ConsultState]) -> int:
+    """How many cases the actor has in hand."""
+    query = select(func.count()).where(
+        col(Consult.assigned_id) == actor.id, col(Consult.state).in_(states)
+    )
+    return (await work.session.exec(query)).one()
+
+
+async def count_of_stations(
+    work: UnitOfWork, actor: Actor, states: Collection[ConsultState]
+) -> int:
+    """How many cases the actor's stations have in these states."""
+    query = select(func.count()).where(
+        col(Consult.station_id).in_(actor.station_ids), col(Consult.state).in_(states)
+    )
+    return (await work.session.exec(query)).one()
+
+
+async def count_overdue(work: UnitOfWork, states: Collection[ConsultState]) -> dict[int, int]:
+    """How many are past their time, by specialty."""
+    query = (
+        select(Consult.specialty_id, func.count())
+        .where(col(Consult.state).in_(states), col(Consult.due_at) < work.now())
+        .group_by(col(Consult.specialty_id))
+    )
+    rows = (await work.session.exec(query)).all()
+    return {row[0]: row[1] for row in rows if row[0] is not None}
