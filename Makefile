@@ -16,8 +16,9 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --retries 5 --require-hashes
 PYTEST := $(RUN) -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
-SOURCES_STATIC := $(shell find static -type f ! -name '*.br' ! -name '*.gz' 2>/dev/null)
-SOURCES_LOCALE := $(shell find locale -name '*.po' 2>/dev/null)
+STATIC := $(shell find static -type f ! -name '*.br' ! -path '*/catalogue/*' 2>/dev/null)
+WORDED := $(shell find telemed templates static/js locale/en/parts \
+	-name '*.py' -o -name '*.html' -o -name '*.po' -o -name '*.js' ! -path '*/catalogue/*')
 
 # Registries and mirrors fail for a moment now and then.
 define retry
@@ -35,7 +36,7 @@ run: install ## serve the demo province on http://127.0.0.1:8080 (PORT=8099 for 
 	@exec $(RUN) -m telemed serve --demo --port $(PORT)
 
 .PHONY: install
-install: $(VENV)/.run .stamps/assets .stamps/catalogue ## what serving needs: environment, assets, catalogues
+install: $(VENV)/.run .stamps/assets ## what serving needs: environment, assets, catalogues
 
 .PHONY: migrate
 migrate: install ## bring the database of TELEMED_DATABASE_URL (or var/) to this version
@@ -56,12 +57,12 @@ $(VENV)/.run: requirements/run.lock | $(RUN)
 .stamps:
 	@mkdir -p $@
 
-.stamps/assets: $(SOURCES_STATIC) | $(VENV)/.run .stamps
-	@$(RUN) -c 'from telemed.core.paths import STATIC; from telemed.web.assets import build_assets; build_assets(STATIC)'
+.stamps/catalogue: $(WORDED) | $(VENV)/.run .stamps
+	@$(RUN) -m tools.catalogue >/dev/null
 	@touch $@
 
-.stamps/catalogue: $(SOURCES_LOCALE) | $(VENV)/.run .stamps
-	@$(RUN) -m tools.catalogue --compile
+.stamps/assets: $(STATIC) .stamps/catalogue | $(VENV)/.run .stamps
+	@$(RUN) -c 'from telemed.core.paths import STATIC; from telemed.web.assets import build_assets; build_assets(STATIC)'
 	@touch $@
 
 ##### Prove
@@ -71,6 +72,7 @@ check: dev ## format, lint, types, architecture: seconds, before every commit
 	@$(RUN) -m ruff format --check --quiet . || { echo "make format mends this" >&2; exit 1; }
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m mypy
+	@$(RUN) -m tools.catalogue --check
 	@$(RUN) -m pytest -q tests/test_architecture.py tests/architecture
 
 .PHONY: test
@@ -103,7 +105,7 @@ packages: ## Debian packages of the tests: installed when root, named otherwise
 	@tools/packages.sh
 
 .PHONY: dev
-dev: $(VENV)/.dev .stamps/assets .stamps/catalogue
+dev: $(VENV)/.dev .stamps/assets
 
 $(VENV)/.dev: requirements/dev.lock requirements/run.lock | $(RUN)
 	@echo "Installing what the tests need (about a minute)"
