@@ -177,6 +177,19 @@ class IcdCode(SQLModel, table=True):
     is_usable: bool = True
 
 
+class IcdList(SQLModel, table=True):
+    """A list of codes that was loaded; the last one loaded is searched, the others stay readable."""
+
+    __tablename__ = "icd_list"
+    __table_args__ = (UniqueConstraint("system", "version"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    system: str = Field(max_length=60)
+    version: str = Field(max_length=20)
+    attribution: str = Field(default="", max_length=200)
+    loaded_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class YearlyCounter(SQLModel, table=True):
     """The last number given in a series of a year (`HC-2026`)."""
 

@@ -1,0 +1,166 @@
+"""The fields of the request form: their names, order, sections and bounds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from telemed.consults.vitals import VitalKey
+from telemed.core.errors import N_, FieldError, Invalid, TooLarge
+from telemed.core.text import clean_line
+from telemed.patients.consent_texts import CURRENT
+from telemed.patients.models import ConsentPurpose
+
+QUESTIONS_LIMIT = 10
+QUESTIONS_SHOWN = 2
+QUESTIONS = tuple(f"question_{number}" for number in range(1, QUESTIONS_LIMIT + 1))
+VITAL_PREFIX = "vital_"
+MAIN_VITALS = (
+    VitalKey.PULSE,
+    VitalKey.RESPIRATION,
+    VitalKey.SPO2,
+    VitalKey.SYSTOLIC,
+    VitalKey.DIASTOLIC,
+    VitalKey.TEMPERATURE,
+)
+OTHER_VITALS = tuple(key for key in VitalKey if key not in MAIN_VITALS)
+PURPOSES: Mapping[str, ConsentPurpose] = {
+    f"agree_{purpose.value}": purpose for purpose in ConsentPurpose
+}
+# What was read out, version by version: ticks under an older text do not count.
+CONSENT_TEXT = " ".join(CURRENT[purpose].version for purpose in ConsentPurpose)
+TICKED = "on"
+
+TEXT_LIMITS: Mapping[str, int] = {
+    **dict.fromkeys(QUESTIONS, 1000),
+    "reason": 4000,
+    "history": 8000,
+    "examination": 8000,
+    "diagnosis": 500,
+    "allergies": 500,
+    "medication": 4000,
+    "treatment": 4000,
+    "giver_name": 100,
+    "interpreter": 100,
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A numbered part of the form, as the list beside it names it."""
+
+    id: str
+    title: str
+    fields: tuple[str, ...] = ()
+    is_needed: bool = True
+
+
+SECTIONS = (
+    Section("nguoi-benh", N_("1. Người bệnh")),
+    Section("cau-hoi", N_("2. Câu hỏi"), QUESTIONS),
+    Section(
+        "kham",
+        N_("3. Bệnh sử, khám"),
+        ("reason", "history", "examination", "diagnosis", "icd", "icd_choice"),
+    ),
+    Section(
+        "sinh-ton",
+        N_("4. Dấu hiệu sinh tồn"),
+        (
+            *(f"{VITAL_PREFIX}{key}" for key in MAIN_VITALS),
+            f"{VITAL_PREFIX}consciousness",
+            f"{VITAL_PREFIX}oxygen",
+            *(f"{VITAL_PREFIX}{key}" for key in OTHER_VITALS),
+            "taken_time",
+            "taken_date",
+        ),
+        is_needed=False,
+    ),
+    Section(
+        "thuoc",
+        N_("5. Dị ứng, thuốc, điều trị"),
+        ("allergy_state", "allergies", "medication", "treatment", "transfer_possible"),
+    ),
+    Section("anh", N_("6. Hình ảnh, tệp"), is_needed=False),
+    Section("khan", N_("7. Mức khẩn, chuyên khoa"), ("urgency", "specialty", "named")),
+    Section(
+        "dong-y",
+        N_("8. Đồng ý"),
+        ("basis", "giver_name", *PURPOSES, "language", "interpreter"),
+    ),
+)
+# Kept with the draft, typed by nobody.
+HIDDEN = ("question_count", "allergy_seen", "consent_text")
+FIELDS = (*(name for section in SECTIONS for name in section.fields), *HIDDEN)
+# Filled in before anybody has typed, so they say nothing about a section being begun.
+PREFILLED = frozenset({"taken_date", "allergy_state", "allergies", "language"})
+
+_KNOWN = frozenset(FIELDS)
+_PLACE = {name: place for place, name in enumerate(FIELDS)}
+_RAW_LIMIT = 20_000
+_RAW_TOTAL = 60_000
+_NAME_SHOWN = 40
+
+
+def bounded_fields(given: Mapping[str, str]) -> dict[str, str]:
+    """What was typed, untouched, within the size of a form; empty fields are left out.
+
+    Raises Invalid for a name that the form does not have, TooLarge for far too much text.
+    """
+    unknown = [name for name in given if name not in _KNOWN]
+    if unknown:
+        message = N_("Phiếu không có ô này")
+        raise Invalid.of(
+            [
+                FieldError(clean_line(n)[:_NAME_SHOWN], "unknown_field", message)
+                for n in unknown[:20]
+            ]
+        )
+    total = 0
+    for name, text in given.items():
+        total += len(text)
+        if len(text) > _RAW_LIMIT or total > _RAW_TOTAL:
+            message = N_("Nội dung quá dài để lưu: mỗi ô nhiều nhất {limit} ký tự")
+            params = {"limit": _RAW_LIMIT}
+            field = FieldError(name, "draft_too_large", message, params)
+            raise TooLarge("draft_too_large", message, fields=[field], **params)
+    return {name: text for name, text in given.items() if text}
+
+
+def in_form_order(errors: list[FieldError]) -> list[FieldError]:
+    """The refusals as the eye meets them on the page, one a field."""
+    first: dict[str, FieldError] = {}
+    for error in errors:
+        first.setdefault(error.field, error)
+    return sorted(first.values(), key=lambda error: _PLACE.get(error.field, len(_PLACE)))
+
+
+def questions_shown(fields: Mapping[str, str]) -> int:
+    """How many question boxes to show: those asked for, and those that hold text."""
+    asked = fields.get("question_count", "")
+    count = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 2 else 0
+    last = max((n for n, name in enumerate(QUESTIONS, start=1) if fields.get(name)), default=0)
+    return min(max(count, last, QUESTIONS_SHOWN), QUESTIONS_LIMIT)
+
+
+def with_question(fields: Mapping[str, str]) -> dict[str, str]:
+    """The same form with one more question box."""
+    count = min(questions_shown(fields) + 1, QUESTIONS_LIMIT)
+    return {**fields, "question_count": str(count)}
+
+
+def with_icd_choice(fields: Mapping[str, str]) -> dict[str, str]:
+    """A code picked from the list of a search takes the place of what was searched for."""
+    rest = {name: text for name, text in fields.items() if name != "icd_choice"}
+    chosen = fields.get("icd_choice", "")
+    return {**rest, "icd": chosen} if chosen else rest
+
+
+def without_stale_consent(fields: Mapping[str, str]) -> dict[str, str]:
+    """Answers given to an older wording have to be asked for again."""
+    kept = dict(fields)
+    if kept.get("consent_text", CONSENT_TEXT) != CONSENT_TEXT:
+        for name in ("basis", *PURPOSES):
+            kept.pop(name, None)
+    kept["consent_text"] = CONSENT_TEXT
+    return kept

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+import pytest
+from sqlmodel import func, select
+
+from telemed.consults import icd
+from telemed.consults.models import IcdCode
+from telemed.core.db import Database, UnitOfWork
+from telemed.core.errors import Conflict, Invalid
+
+NATIONAL = """code,title
+J18,"Viêm phổi, tác nhân không xác định"
+J18.1,"Viêm phổi thùy, không đặc hiệu"
+a91,Sốt xuất huyết Dengue nặng
+B18.00,Viêm gan virus B mạn
+G20†,Bệnh Parkinson
+"""
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> Path:
+    return tmp_path / "icd.csv"
+
+
+def write(path: Path, content: str | bytes) -> None:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+async def import_text(
+    work: UnitOfWork, path: Path, content: str | bytes, version: str = "1"
+) -> int:
+    write(path, content)
+    return await icd.import_csv(work, path, system="ICD-10 VN", version=version)
+
+
+async def codes(work: UnitOfWork, text: str, limit: int = 20) -> list[str]:
+    return [entry.code for entry in (await icd.search(work, text, limit)).codes]
+
+
+class TestWhoList:
+    async def test_it_is_loaded_once(self, work: UnitOfWork) -> None:
+        assert await icd.load_who(work) == 12_246
+        assert await icd.load_who(work) == 0
+        query = select(func.count()).select_from(IcdCode)
+        assert (await work.session.exec(query)).one() == 12_246
+
+    async def test_it_is_searched_by_code_and_by_words(self, work: UnitOfWork) -> None:
+        await icd.load_who(work)
+
+        assert await codes(work, "j18") == ["J18", "J18.0", "J18.1", "J18.2", "J18.8", "J18.9"]
+        assert await codes(work, "J18.1") == await codes(work, "j181") == ["J18.1"]
+        assert (await codes(work, "lobar pneumonia"))[0] == "J18.1"
+        assert "J18.1" in await codes(work, "unspecified LOBAR pneum")
+        assert await codes(work, "J18.") == await codes(work, "J18")
+
+    async def test_results_name_their_list_and_its_owner(self, work: UnitOfWork) -> None:
+        await icd.load_who(work)
+
+        results = await icd.search(work, "measles")
+        assert (results.system, results.version) == ("ICD-10 WHO", "2019")
+        assert "World Health Organization" in results.attribution
+
+    async def test_no_search_gives_more_than_its_limit(self, work: UnitOfWork) -> None:
+        await icd.load_who(work)
+
+        assert len(await codes(work, "a", 500)) == icd.RESULTS_LIMIT
+        assert len(await codes(work, "fracture", 3)) == 3
+
+    async def test_a_code_is_found_with_its_list(self, work: UnitOfWork) -> None:
+        await icd.load_who(work)
+
+        choice = await icd.find_choice(work, "J18.1")
+        assert choice is not None
+        assert (choice.title, choice.system, choice.version) == (
+            "Lobar pneumonia, unspecified",
+            "ICD-10 WHO",
+            "2019",
+        )
+        assert await icd.find_choice(work, "J18.77") is None
+        assert await icd.find_choice(work, None) is None
+
+
+SIGNS = ["", "  ", "%", "_", "%%%", "'; DROP TABLE icd_code", "\\", "…"]
+
+
+@pytest.mark.parametrize("text", SIGNS)
+async def test_signs_find_nothing_by_themselves(
+    work: UnitOfWork, csv_file: Path, text: str
+) -> None:
+    await import_text(work, csv_file, NATIONAL)
+
+    assert await codes(work, text) == []
+
+
+async def test_without_a_list_nothing_is_found(work: UnitOfWork) -> None:
+    assert await codes(work, "J18") == []
+    assert await icd.find_choice(work, "J18") is None
+
+
+class TestImport:
+    async def test_the_list_loaded_last_is_searched(self, work: UnitOfWork, csv_file: Path) -> None:
+        await icd.load_who(work)
+        assert await import_text(work, csv_file, NATIONAL) == 5
+
+        assert await codes(work, "viem phoi thuy") == ["J18.1"]
+        assert await codes(work, "Viêm phổi") == ["J18", "J18.1"]
+        assert await codes(work, "A91") == ["A91"]
+        assert await codes(work, "g20") == ["G20"]
+        assert await codes(work, "pneumonia") == []
+
+    async def test_codes_of_older_lists_stay_readable(
+        self, work: UnitOfWork, csv_file: Path
+    ) -> None:
+        await icd.load_who(work)
+        await import_text(work, csv_file, NATIONAL)
+
+        assert await icd.find_title(work, "A97.2", "ICD-10 WHO", "2019") == "Severe Dengue"
+        assert await icd.find_title(work, "A91", "ICD-10 VN", "1") == "Sốt xuất huyết Dengue nặng"
+        assert await icd.find_title(work, "A91", "ICD-10 VN", "9") == ""
+
+    async def test_a_file_may_start_with_a_byte_order_mark(
+        self, work: UnitOfWork, csv_file: Path
+    ) -> None:
+        content = codecs.BOM_UTF8 + NATIONAL.replace("\n", "\r\n").encode()
+
+        assert await import_text(work, csv_file, content) == 5
+
+    async def test_the_same_file_again_adds_nothing_another_needs_its_own_version(
+        self, work: UnitOfWork, csv_file: Path
+    ) -> None:
+        await import_text(work, csv_file, NATIONAL)
+
+        assert await import_text(work, csv_file, NATIONAL) == 0
+        changed = NATIONAL.replace("Parkinson", "Parkinson nguyên phát")
+        with pytest.raises(Conflict):
+            await import_text(work, csv_file, changed)
+        assert await import_text(work, csv_file, changed, version="2") == 5
+
+    async def test_every_bad_row_is_named_and_nothing_is_imported(
+        self, database: Database, csv_file: Path
+    ) -> None:
+        rows = "code,title\nJ18,Viêm phổi\nU13/9,Khác\nJ18,Viêm phổi\nJ19,\nJ20," + "x" * 401 + "\n"
+        with pytest.raises(Invalid) as refusal:
+            async with database.work() as work:
+                await import_text(work, csv_file, rows)
+
+        assert [(e.field, e.code) for e in refusal.value.fields] == [
+            ("row 3", "icd_code"),
+            ("row 4", "icd_repeated"),
+            ("row 5", "icd_title_missing"),
+            ("row 6", "icd_title_long"),
+        ]
+        assert refusal.value.fields[0].params == {"row": 3, "given": "U13/9"}
+        async with database.read() as work:
+            assert await icd.find_current_list(work) is None
+
+    @pytest.mark.parametrize(
+        ("content", "code"),
+        [
+            (b"", "icd_columns"),
+            (b"ma,ten\nJ18,x\n", "icd_columns"),
+            (b"code,title\n", "icd_empty"),
+            (b"code,title\nJ18,\xff\xfe\n", "icd_encoding"),
+            (b'code,title\nJ18,"x\n', "icd_csv"),
+            (b"code,title\nJ18\n", "fields_invalid"),
+        ],
+    )
+    async def test_a_file_of_another_form_is_refused(
+        self, work: UnitOfWork, csv_file: Path, content: bytes, code: str
+    ) -> None:
+        with pytest.raises(Invalid) as refusal:
+            await import_text(work, csv_file, content)
+
+        assert refusal.value.code == code
+
+    async def test_a_file_that_is_not_there_is_refused(self, work: UnitOfWork) -> None:
+        with pytest.raises(Invalid):
+            await icd.import_csv(work, Path("/nowhere.csv"), system="ICD-10 VN", version="1")
