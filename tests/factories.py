@@ -17,6 +17,8 @@ from telemed.accounts.permissions import Actor, Role
 from telemed.consults.lifecycle import UNDER_WAY, ConsultState
 from telemed.consults.models import Consult, ConsultQuestion, LegalBasis, Urgency, VitalSigns
 from telemed.core.db import UnitOfWork
+from telemed.core.events import open_stream, stream_of
+from telemed.core.events import open_stream, stream_of
 from telemed.core.text import fold, initials, sort_key_vi
 from telemed.facilities.models import (
     Commune,
@@ -200,6 +202,7 @@ class Factory:
             Consult(**(self._consult_fields(state, patient, doctor, specialist) | changes))
         )
         assert consult.id
+        await open_stream(self._work, stream_of("consult", consult.uid))
         await self._add(
             ConsultQuestion(consult_id=consult.id, number=1, text="Có cần chuyển tuyến không?")
         )

@@ -1,0 +1,39 @@
+"""Who met when, for the minutes: every session of a case with its comings and goings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlmodel import col, select
+
+from telemed.consults.models import Consult
+from telemed.core.db import UnitOfWork
+from telemed.sessions.models import LeaveReason, LiveSession
+from telemed.sessions.repository import list_stays
+
+
+async def list_meetings(work: UnitOfWork, consult: Consult) -> list[dict[str, Any]]:
+    """Sessions of a case: times, stays by person, how often a link was lost. ISO times, UTC."""
+    query = select(LiveSession).where(col(LiveSession.consult_id) == consult.id)
+    sessions = (await work.session.exec(query.order_by(col(LiveSession.id)))).all()
+    return [await _meeting(work, session) for session in sessions if session.met_at]
+
+
+async def _meeting(work: UnitOfWork, session: LiveSession) -> dict[str, Any]:
+    stays = await list_stays(work, session.id or 0)
+    return {
+        "session": session.uid,
+        "met_at": session.met_at.isoformat() if session.met_at else None,
+        "ended_at": session.ended_at.isoformat() if session.ended_at else None,
+        "links_lost": sum(stay.leave_reason is LeaveReason.LINK_LOST for stay, *_ in stays),
+        "stays": [
+            {
+                "name": person.full_name,
+                "title": person.title,
+                "role": participant.role.value,
+                "joined_at": stay.joined_at.isoformat(),
+                "left_at": stay.left_at.isoformat() if stay.left_at else None,
+            }
+            for stay, participant, person in stays
+        ],
+    }

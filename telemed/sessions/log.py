@@ -1,0 +1,89 @@
+"""The event log of a session as the people inside see it, and what they say in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from telemed.accounts.permissions import Actor
+from telemed.core.db import UnitOfWork
+from telemed.core.errors import N_, Conflict
+from telemed.core.events import Event, append_event, last_number, list_events, stream_of
+from telemed.sessions.repository import Meeting, get_meeting, names_of
+
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One fact of a session, with the names that a reader needs."""
+
+    number: int
+    at: datetime
+    kind: str
+    participant: str | None
+    person: str | None
+    name: str | None
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LogPage:
+    """Some facts of a session in order; `has_more` when further ones are there."""
+
+    entries: tuple[LogEntry, ...]
+    last_number: int
+    has_more: bool
+
+
+async def read_log(work: UnitOfWork, meeting: Meeting, after: int, limit: int = PAGE) -> LogPage:
+    """The facts after a number, of a session that the reader was let into."""
+    stream = stream_of("session", meeting.session.uid)
+    found = await list_events(work, stream, after=after, limit=limit + 1)
+    shown = found[:limit]
+    people = await names_of(work, {each.person_id for each in shown if each.person_id is not None})
+    entries = []
+    for each in shown:
+        member = meeting.find(each.person_id) if each.person_id is not None else None
+        person = people.get(each.person_id) if each.person_id is not None else None
+        entries.append(
+            LogEntry(
+                number=each.number,
+                at=each.at,
+                kind=each.kind,
+                participant=member.participant.uid if member else None,
+                person=person.uid if person else None,
+                name=person.full_name if person else None,
+                data=each.data,
+            )
+        )
+    last = shown[-1].number if len(found) > limit else await last_number(work, stream)
+    return LogPage(tuple(entries), last, len(found) > limit)
+
+
+async def say(work: UnitOfWork, actor: Actor, uid: str, text: str, key: str) -> int:
+    """A message to everybody inside; the same key again is the same message. Its number."""
+    meeting = await get_meeting(work, actor, uid, lock=True)
+    own = meeting.find(actor.id)
+    if own is None or not own.is_inside:
+        raise Conflict("not_joined", N_("Bạn chưa vào phòng này"))
+    said = await _find_said(work, meeting, actor, key)
+    if said is not None:
+        return said.number
+    stream = stream_of("session", uid)
+    return await append_event(work, stream, "chat", actor.id, text=text, key=key)
+
+
+async def _find_said(work: UnitOfWork, meeting: Meeting, actor: Actor, key: str) -> Event | None:
+    stream = stream_of("session", meeting.session.uid)
+    newest = await last_number(work, stream)
+    recent = await list_events(work, stream, after=max(0, newest - PAGE), limit=PAGE)
+    return next(
+        (
+            each
+            for each in recent
+            if each.kind == "chat" and each.person_id == actor.id and each.data.get("key") == key
+        ),
+        None,
+    )

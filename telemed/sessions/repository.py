@@ -1,0 +1,180 @@
+"""Queries of live sessions, each for the actor who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, update
+from sqlalchemy.orm import aliased
+from sqlmodel import col, select
+
+from telemed.accounts.models import Person
+from telemed.accounts.permissions import Action, Actor, SessionFacts, require
+from telemed.consults import service as consults
+from telemed.consults.models import Consult
+from telemed.core.db import UnitOfWork
+from telemed.core.errors import Missing
+from telemed.sessions.lifecycle import SessionState
+from telemed.sessions.models import Attendance, LiveSession, Participant, ParticipantRole
+
+# Their right to be there comes from the case, and goes with it.
+OF_THE_CASE = frozenset({ParticipantRole.REQUESTER, ParticipantRole.SPECIALIST})
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody who belongs to a session; `stay` while they are inside."""
+
+    participant: Participant
+    person: Person
+    stay: Attendance | None
+
+    @property
+    def is_inside(self) -> bool:
+        """True from coming in until leaving, also while the link is broken."""
+        return self.stay is not None
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """A session with its case and everybody who belongs to it."""
+
+    session: LiveSession
+    consult: Consult | None
+    members: tuple[Member, ...]
+
+    @property
+    def inside(self) -> tuple[Member, ...]:
+        """Those who are in the room now."""
+        return tuple(member for member in self.members if member.is_inside)
+
+    def find(self, person_id: int) -> Member | None:
+        """The member who is this person."""
+        return next((each for each in self.members if each.person.id == person_id), None)
+
+    def find_participant(self, uid: str) -> Member | None:
+        """The member with this id of signalling."""
+        return next((each for each in self.members if each.participant.uid == uid), None)
+
+    @property
+    def guest_ids(self) -> frozenset[int]:
+        """Those who may come in because they were asked to, not because of the case."""
+        return frozenset(
+            each.participant.person_id
+            for each in self.members
+            if each.participant.role not in OF_THE_CASE
+        )
+
+
+async def get_meeting(work: UnitOfWork, actor: Actor, uid: str, *, lock: bool = False) -> Meeting:
+    """A session that the actor may join. Raises Missing for any other, known or not."""
+    meeting = await find_meeting(work, uid, lock=lock)
+    if meeting is None:
+        raise Missing
+    case = consults.facts_of(meeting.consult, work) if meeting.consult else None
+    require(actor, Action.SESSION_JOIN, SessionFacts(meeting.guest_ids, case))
+    return meeting
+
+
+async def find_meeting(work: UnitOfWork, uid: str, *, lock: bool = False) -> Meeting | None:
+    """A session by its uid, for the server's own acts; locked until the transaction ends."""
+    query = select(LiveSession).where(col(LiveSession.uid) == uid)
+    found = await work.session.exec(query.with_for_update() if lock else query)
+    session = found.one_or_none()
+    if session is None:
+        return None
+    consult = None
+    if session.consult_id is not None:
+        consult = await work.session.get_one(
+            Consult, session.consult_id, with_for_update=lock or None
+        )
+    return Meeting(session, consult, await list_members(work, session))
+
+
+async def list_members(work: UnitOfWork, session: LiveSession) -> tuple[Member, ...]:
+    """Who belongs to a session, in the order of being added."""
+    query = (
+        select(Participant, Person, Attendance)
+        .join(Person, col(Person.id) == col(Participant.person_id))
+        .outerjoin(
+            Attendance,
+            (col(Attendance.participant_id) == col(Participant.id))
+            & col(Attendance.left_at).is_(None),
+        )
+        .where(col(Participant.session_id) == session.id)
+        .order_by(col(Participant.id))
+    )
+    return tuple(Member(*row) for row in (await work.session.exec(query)).all())
+
+
+async def find_open(work: UnitOfWork, consult_id: int) -> LiveSession | None:
+    """The session of a case that is not over."""
+    query = select(LiveSession).where(
+        col(LiveSession.consult_id) == consult_id, col(LiveSession.state) != SessionState.ENDED
+    )
+    return (await work.session.exec(query.order_by(col(LiveSession.id).desc()))).first()
+
+
+async def list_ringing(
+    work: UnitOfWork, actor: Actor, since: datetime
+) -> list[tuple[LiveSession, Participant]]:
+    """Sessions that call the actor now: somebody else is inside, waiting."""
+    other = aliased(Participant)
+    waiting = exists().where(
+        col(other.session_id) == col(LiveSession.id),
+        col(other.person_id) != actor.id,
+        col(Attendance.participant_id) == col(other.id),
+        col(Attendance.left_at).is_(None),
+    )
+    inside = exists().where(
+        col(Attendance.participant_id) == col(Participant.id), col(Attendance.left_at).is_(None)
+    )
+    query = (
+        select(LiveSession, Participant)
+        .join(Participant, col(Participant.session_id) == col(LiveSession.id))
+        .where(
+            col(Participant.person_id) == actor.id,
+            col(Participant.invited_at) > since,
+            col(Participant.declined_at).is_(None),
+            col(LiveSession.state) != SessionState.ENDED,
+            waiting,
+            ~inside,
+        )
+        .order_by(col(LiveSession.id))
+    )
+    return [(live, participant) for live, participant in await work.session.exec(query)]
+
+
+async def list_stays(
+    work: UnitOfWork, session_id: int
+) -> list[tuple[Attendance, Participant, Person]]:
+    """Every coming and going of a session, in order."""
+    query = (
+        select(Attendance, Participant, Person)
+        .join(Participant, col(Participant.id) == col(Attendance.participant_id))
+        .join(Person, col(Person.id) == col(Participant.person_id))
+        .where(col(Participant.session_id) == session_id)
+        .order_by(col(Attendance.joined_at), col(Attendance.id))
+    )
+    return [
+        (stay, participant, person) for stay, participant, person in await work.session.exec(query)
+    ]
+
+
+async def touch_stays(work: UnitOfWork, participants: Collection[str]) -> None:
+    """Write down that these participants are still there."""
+    ids = select(Participant.id).where(col(Participant.uid).in_(participants))
+    await work.session.exec(
+        update(Attendance)
+        .where(col(Attendance.participant_id).in_(ids), col(Attendance.left_at).is_(None))
+        .values(last_seen_at=work.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def names_of(work: UnitOfWork, person_ids: Collection[int]) -> Mapping[int, Person]:
+    """People by key, for the events that name them."""
+    found = await work.session.exec(select(Person).where(col(Person.id).in_(person_ids)))
+    return {person.id: person for person in found if person.id is not None}
