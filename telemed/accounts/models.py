@@ -49,10 +49,10 @@ class Person(SQLModel, table=True):
     locale: str = Field(default="vi", max_length=2)
     state: PersonState = Field(
         default=PersonState.INVITED,
-        sa_type=ValueEnum(PersonState),  # type: ignore[call-overload]
+        sa_type=ValueEnum(PersonState),
     )
     is_synthetic: bool = False
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
     revision: int = Field(default=None, sa_column=_person_revision)
 
 
@@ -64,7 +64,7 @@ class PersonRole(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     person_id: int = Field(foreign_key="person.id", index=True)
-    role: Role = Field(sa_type=ValueEnum(Role))  # type: ignore[call-overload]
+    role: Role = Field(sa_type=ValueEnum(Role))
 
 
 class PersonSpecialty(SQLModel, table=True):
@@ -97,7 +97,7 @@ class Credential(SQLModel, table=True):
 
     person_id: int = Field(foreign_key="person.id", primary_key=True)
     password_hash: str = Field(max_length=200)
-    changed_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    changed_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class SecondFactor(SQLModel, table=True):
@@ -107,7 +107,7 @@ class SecondFactor(SQLModel, table=True):
 
     person_id: int = Field(foreign_key="person.id", primary_key=True)
     secret_encrypted: str = Field(max_length=200)
-    confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_step: int = 0
 
 
@@ -120,11 +120,12 @@ class LoginSession(SQLModel, table=True):
     uid: str = uid_column()
     token_hash: str = Field(max_length=64, unique=True)
     person_id: int = Field(foreign_key="person.id", index=True)
-    strength: LoginStrength = Field(sa_type=ValueEnum(LoginStrength))  # type: ignore[call-overload]
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    last_seen_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    expires_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    strength: LoginStrength = Field(sa_type=ValueEnum(LoginStrength))
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    last_seen_at: datetime = Field(sa_type=UtcDateTime)
+    idle_until: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     browser: str = Field(default="", max_length=120)
 
 
@@ -136,5 +137,5 @@ class ActivationCode(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     person_id: int = Field(foreign_key="person.id", index=True)
     code_hash: str = Field(max_length=64, unique=True)
-    expires_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from telemed.core.errors import Denied, Missing
@@ -91,6 +92,7 @@ class Actor:
     initials: str = ""
     locale: str = "vi"
     login_session_id: int = 0
+    login_seen_at: datetime | None = None
 
     @property
     def station_ids(self) -> frozenset[int]:
@@ -246,9 +248,7 @@ def _queue_or_assigned(actor: Actor, case: ConsultFacts) -> bool:
 
 
 def _passes_on(actor: Actor, case: ConsultFacts) -> bool:
-    return _queue_or_assigned(actor, case) or (
-        actor.has(Role.COORDINATOR) and not case.is_draft
-    )
+    return _queue_or_assigned(actor, case) or (actor.has(Role.COORDINATOR) and not case.is_draft)
 
 
 def _cancels(actor: Actor, case: ConsultFacts) -> bool:

@@ -85,6 +85,7 @@ class UnitOfWork:
         self._clock = clock
         self._announcer = announcer
         self._audit: list[PendingRecord] = []
+        self._refusals: list[PendingRecord] = []
         self._hints: dict[Announcement, None] = {}
         self._after: list[AfterCommit] = []
 
@@ -107,9 +108,25 @@ class UnitOfWork:
         **detail: Any,
     ) -> None:
         """Note an act; it is chained and written with the commit."""
+        self._audit.append(self._record(tag, actor, subject, patient_id, detail))
+
+    def audit_refusal(
+        self, tag: AuditTag, actor: HasId | None, subject: str, **detail: Any
+    ) -> None:
+        """Note a refused act; it is on record even though the transaction is undone."""
+        self._refusals.append(self._record(tag, actor, subject, None, detail))
+
+    def _record(
+        self,
+        tag: AuditTag,
+        actor: HasId | None,
+        subject: str,
+        patient_id: int | None,
+        detail: dict[str, Any],
+    ) -> PendingRecord:
         person_id = actor.id if actor else None
-        self._audit.append(
-            PendingRecord(self.now(), person_id, tag, subject, patient_id, self.request_id, detail)
+        return PendingRecord(
+            self.now(), person_id, tag, subject, patient_id, self.request_id, detail
         )
 
     def announce(self, channel: str, event: str, number: int = 0) -> None:
@@ -124,14 +141,15 @@ class UnitOfWork:
         """Make everything fact, then tell. Raises Conflict when a row moved meanwhile."""
         try:
             await self.session.flush()
-            if self._audit:
-                await write_chain(self.session, self._audit)
+            if self._audit or self._refusals:
+                await write_chain(self.session, self._audit + self._refusals)
             await self.session.commit()
         except StaleDataError as error:
             raise Conflict(
                 "changed_meanwhile", N_("Nội dung vừa được người khác đổi. Tải lại để xem bản mới.")
             ) from error
         self._audit.clear()
+        self._refusals.clear()
         after, hints = self._after, list(self._hints)
         self._after, self._hints = [], {}
         for call in after:
@@ -142,11 +160,15 @@ class UnitOfWork:
             await self._announcer.announce(hints)
 
     async def rollback(self) -> None:
-        """Undo everything, including what was to be told."""
+        """Undo everything, including what was to be told; what was refused stays on record."""
         await self.session.rollback()
         self._audit.clear()
         self._hints.clear()
         self._after.clear()
+        refusals, self._refusals = self._refusals, []
+        if refusals:
+            await write_chain(self.session, refusals)
+            await self.session.commit()
 
     async def close(self) -> None:
         """Give the connection back."""
