@@ -21,7 +21,7 @@ TEMPLATE = """
 """
 SCRIPT = """
 import { t } from "./i18n.js";
-class Draft { #kept = 1; show() { return t("Đã lưu {time}", { time: this.#kept }); } }
+class Draft { #kept = 1; show() { return `<${t("Đã lưu {time}", { time: this.#kept })}>`; } }
 """
 ENGLISH = """
 msgid ""
