@@ -55,6 +55,9 @@ class InsuranceCard:
 def read_card(text: str, today: date) -> IdCard | InsuranceCard:
     """Read either card; they differ in the fourth field, birth date or sex."""
     parts = _split(text)
+    if not any(parts):
+        message = N_("Quét hoặc dán mã QR trên thẻ vào ô này")
+        raise Invalid("qr_missing", message, field=_FIELD)
     if len(parts) > 3 and parts[3].isascii() and parts[3].isdigit() and len(parts[3]) > 1:
         return _id_card(parts, today)
     if len(parts) > 3 and len(parts[3]) == 1:

@@ -26,11 +26,11 @@ from telemed.patients.identity import (
     parse_phone,
     shown,
 )
-from telemed.patients.models import AllergyState, Sex, TemporaryReason
+from telemed.patients.languages import LANGUAGES
+from telemed.patients.models import AllergyState, Patient, Sex, TemporaryReason
 
 ADDRESS_LIMIT = 200
 ALLERGIES_LIMIT = 500
-LANGUAGE_LIMIT = 40
 GUARDIAN_LIMIT = 100
 
 Typed = Annotated[str, StringConstraints(max_length=1000)]
@@ -121,9 +121,7 @@ def check(form: PatientForm, today: date) -> tuple[PatientValues, tuple[Doubt, .
     phone = reading.optional(parse_phone, form.phone)
     guardian_phone = reading.optional(parse_phone, form.guardian_phone, "guardian_phone")
     ethnic_code = reading.optional(_ethnic_code, form.ethnic_code)
-    language = reading.required(
-        _short, form.interpreter_language, "interpreter_language", LANGUAGE_LIMIT
-    )
+    language = reading.optional(_language, form.interpreter_language)
     address = reading.required(_short, form.address, "address", ADDRESS_LIMIT)
     guardian = reading.required(_short, form.guardian_name, "guardian_name", GUARDIAN_LIMIT)
     if reading.errors or name is None or sex is None or birth is None or state is None:
@@ -160,6 +158,14 @@ def fill_from_card(card: IdCard | InsuranceCard) -> dict[str, str]:
     if isinstance(card, IdCard):
         return said | {"personal_number": card.personal_number, "old_number": card.old_number}
     return said | {"insurance_number": card.number.value}
+
+
+def fill_from_patient(patient: Patient) -> dict[str, str]:
+    """The form as it would have to be typed to give this patient."""
+    columns = PatientForm.model_fields.keys() & Patient.model_fields.keys()
+    typed = {name: getattr(patient, name) for name in columns}
+    birth = Birth(patient.birth_year, patient.birth_date).text
+    return {name: str(value) for name, value in typed.items() if value} | {"birth": birth}
 
 
 def _key(
@@ -213,6 +219,14 @@ def _ethnic_code(text: str) -> str:
     if code not in ETHNIC_GROUPS:
         message = N_("Mã dân tộc phải có trong danh mục 01 đến 55 – đang là {given}")
         raise Invalid("ethnic_code_unknown", message, field="ethnic_code", given=shown(text))
+    return code
+
+
+def _language(text: str) -> str:
+    code = clean_line(text)
+    if code not in LANGUAGES:
+        message = N_("Chọn một thứ tiếng trong danh sách")
+        raise Invalid("language_unknown", message, field="interpreter_language")
     return code
 
 

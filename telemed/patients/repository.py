@@ -11,7 +11,6 @@ from telemed.accounts.permissions import Action, Actor, PatientFacts, require
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import Missing
 from telemed.core.text import fold
-from telemed.facilities.models import Commune
 from telemed.patients.identity import find_temporary_code
 from telemed.patients.intake import PatientValues
 from telemed.patients.models import Consent, ConsentPurpose, Patient
@@ -87,11 +86,6 @@ async def has_temporary_code(work: UnitOfWork, code: str) -> bool:
     """Whether the code is taken."""
     query = select(Patient.id).where(col(Patient.temporary_code) == code)
     return (await work.session.exec(query)).first() is not None
-
-
-async def list_communes(work: UnitOfWork) -> list[Commune]:
-    """The communes and wards of the province."""
-    return list((await work.session.exec(select(Commune))).all())
 
 
 async def list_consents(work: UnitOfWork, patient: Patient) -> list[Consent]:

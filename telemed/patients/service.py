@@ -15,7 +15,7 @@ from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Denied, FieldError, Invalid
-from telemed.core.text import fold, sort_key_vi
+from telemed.core.text import fold
 from telemed.facilities.models import Commune, Facility
 from telemed.patients import repository
 from telemed.patients.cards import read_card
@@ -83,12 +83,6 @@ async def get_patient_to_change(work: UnitOfWork, actor: Actor, uid: str) -> Pat
     patient = await repository.get_patient(work, actor, uid, Action.PATIENT_WRITE)
     work.audit(AuditTag.PATIENT_READ, actor, patient.uid, patient_id=patient.id)
     return patient
-
-
-async def list_communes(work: UnitOfWork) -> list[Commune]:
-    """Communes and wards in dictionary order."""
-    communes = await repository.list_communes(work)
-    return sorted(communes, key=lambda commune: sort_key_vi(commune.name))
 
 
 async def scan_card(work: UnitOfWork, actor: Actor, text: str) -> CardReading:

@@ -72,7 +72,8 @@ def test_id_card_of_unknown_later_fields_is_no_reason_to_refuse() -> None:
 @pytest.mark.parametrize(
     ("scanned", "code"),
     [
-        ("", "qr_unknown"),
+        ("", "qr_missing"),
+        (" \r\n", "qr_missing"),
         ("hello", "qr_unknown"),
         ("https://example.test/|a|b|c d|e", "qr_unknown"),
         ("011059000123|040123456|Lò Văn Pánh|12031959|Nam", "qr_short"),
