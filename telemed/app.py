@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from telemed.accounts.service import Accounts
 from telemed.core.clock import LOCAL_ZONE, Clock, SystemClock, TaskOwner
 from telemed.core.config import Settings
 from telemed.core.db import Announcer, Database
@@ -17,18 +18,26 @@ from telemed.core.errors import Param
 from telemed.core.i18n import Catalogue
 from telemed.core.jobs import JobHandler, JobRunner
 from telemed.core.paths import LOCALE, STATIC, TEMPLATES
+from telemed.imaging.previews import Previewer
+from telemed.imaging.storage import DirectoryStorage
+from telemed.imaging.views import routes as imaging_routes
 from telemed.keys import (
+    ACCOUNTS,
     ASSETS,
     CATALOGUE,
     CLOCK,
     DATABASE,
     JOBS,
+    PREVIEWER,
     RENDERER,
     SETTINGS,
+    STORAGE,
     SYNTHETIC,
     TASKS,
 )
 from telemed.patients.birth import Birth, age_on
+from telemed.patients.views import routes as patient_routes
+from telemed.scheduling.views import routes as schedule_routes
 from telemed.web.assets import Assets
 from telemed.web.health import routes as health_routes
 from telemed.web.middleware import MIDDLEWARES
@@ -49,27 +58,16 @@ class Overrides:
 
 
 def create_app(settings: Settings, overrides: Overrides | None = None) -> web.Application:
-    """The whole application, ready to be served; nothing is opened before it starts."""
+    """The whole application, ready to be served; nothing listens or runs before it starts."""
     instead = overrides or Overrides()
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=MIDDLEWARES)
-    clock = instead.clock or SystemClock()
-    assets = Assets(STATIC)
-    catalogue = Catalogue(LOCALE)
     app[SETTINGS] = settings
-    app[CLOCK] = clock
-    app[CATALOGUE] = catalogue
-    app[ASSETS] = assets
-    app[RENDERER] = Renderer(TEMPLATES, catalogue, assets, clock, PHRASES)
-    app[TASKS] = TaskOwner("app")
-    app[SYNTHETIC] = lambda: settings.demo
-    app[DATABASE] = Database(
-        settings.database, clock=clock, announcer=instead.announcer, settings=settings
-    )
-    app[JOBS] = JobRunner(app[DATABASE], JOB_HANDLERS)
+    app[CLOCK] = instead.clock or SystemClock()
+    _add_pages(app)
+    _add_data(app, instead.announcer)
     app[ROUTE_TABLE] = RouteTable()
     for routes in ROOMS:
         app[ROUTE_TABLE].add(app, routes)
-    app.router.add_get(Assets.PATH, assets.serve)
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(_database)
     if instead.runs_jobs:
@@ -77,7 +75,33 @@ def create_app(settings: Settings, overrides: Overrides | None = None) -> web.Ap
     return app
 
 
-ROOMS: tuple[Routes, ...] = (health_routes,)
+def _add_pages(app: web.Application) -> None:
+    assets = Assets(STATIC)
+    catalogue = Catalogue(LOCALE)
+    app[CATALOGUE] = catalogue
+    app[ASSETS] = assets
+    app[RENDERER] = Renderer(TEMPLATES, catalogue, assets, app[CLOCK], PHRASES)
+    app[SYNTHETIC] = lambda: app[SETTINGS].demo
+    app.router.add_get(Assets.PATH, assets.serve)
+
+
+def _add_data(app: web.Application, announcer: Announcer | None) -> None:
+    settings = app[SETTINGS]
+    database = Database(settings.database, clock=app[CLOCK], announcer=announcer, settings=settings)
+    app[DATABASE] = database
+    app[ACCOUNTS] = Accounts.open(settings, database)
+    app[STORAGE] = DirectoryStorage.prepared(settings.data_dir / "files")
+    app[PREVIEWER] = Previewer()
+    app[TASKS] = TaskOwner("app")
+    app[JOBS] = JobRunner(database, JOB_HANDLERS)
+
+
+ROOMS: tuple[Routes, ...] = (
+    health_routes,
+    patient_routes,
+    imaging_routes,
+    schedule_routes,
+)
 
 JOB_HANDLERS: Mapping[str, JobHandler] = {}
 
@@ -93,6 +117,7 @@ PHRASES: Mapping[str, Phrase] = {"age": _age}
 @asynccontextmanager
 async def _database(app: web.Application) -> AsyncIterator[None]:
     yield
+    app[ACCOUNTS].close()
     await app[DATABASE].close()
 
 
@@ -101,5 +126,3 @@ async def _jobs(app: web.Application) -> AsyncIterator[None]:
     app[TASKS].start("jobs", app[JOBS].run_forever())
     yield
     await app[TASKS].close()
-
-

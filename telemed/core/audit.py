@@ -189,9 +189,7 @@ async def _pages(session: AsyncSession, size: int = 1000) -> AsyncIterator[Audit
         session.expunge_all()
 
 
-async def verify_chain(
-    session: AsyncSession, anchors: Sequence[Anchor] = ()
-) -> ChainFault | None:
+async def verify_chain(session: AsyncSession, anchors: Sequence[Anchor] = ()) -> ChainFault | None:
     """Walk the chain; finds an edit, a deletion, a swap, an insertion, a cut tail.
 
     Anchors kept elsewhere also find a tail cut together with its head and a re-made chain.

@@ -55,9 +55,7 @@ class Settings(BaseSettings):
         if self.database_url and not self.database_url.startswith(
             ("sqlite+aiosqlite:", "postgresql+asyncpg:")
         ):
-            raise ValueError(
-                "database_url: use sqlite+aiosqlite:///… or postgresql+asyncpg://…"
-            )
+            raise ValueError("database_url: use sqlite+aiosqlite:///… or postgresql+asyncpg://…")
         if self.public_origin and not self.public_origin.startswith(("http://", "https://")):
             raise ValueError("public_origin: use https://host[:port]")
         if self.secret_key.get_secret_value() and self.secret_key_file:

@@ -81,7 +81,9 @@ class Invalid(TelemedError):
     @classmethod
     def of(cls, fields: Sequence[FieldError]) -> Invalid:
         """One refusal for several fields, in the order of the form."""
-        return cls("fields_invalid", N_("Còn {count} chỗ cần sửa"), fields=fields, count=len(fields))
+        return cls(
+            "fields_invalid", N_("Còn {count} chỗ cần sửa"), fields=fields, count=len(fields)
+        )
 
 
 class Unauthenticated(TelemedError):

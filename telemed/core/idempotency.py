@@ -1,5 +1,6 @@
 """Idempotency keys: the same key and body get the same answer, stored with the change itself."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,49 +9,46 @@ from sqlmodel import Field, SQLModel, col, select
 
 from telemed.core.columns import Json, UtcDateTime
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import Invalid, N_
+from telemed.core.errors import N_, Invalid
+
+LONGEST_KEY = 80
+
+
+@dataclass(frozen=True)
+class AskedKey:
+    """The key of one unsafe request of one person, and a hash of everything it asked."""
+
+    person_id: int
+    key: str
+    request_hash: str
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """The answer given to one unsafe request of one person."""
+    """The answer given to one unsafe request; a parallel one fails on the constraint."""
 
     __tablename__ = "idempotency_key"
     __table_args__ = (UniqueConstraint("person_id", "key"),)
 
     id: int | None = Field(default=None, primary_key=True)
     person_id: int
-    key: str = Field(max_length=80)
+    key: str = Field(max_length=LONGEST_KEY)
     request_hash: str = Field(max_length=64)
     at: datetime = Field(sa_type=UtcDateTime, index=True)
-    status: int | None = None
+    status: int
     headers: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     body: bytes = Field(default=b"", sa_type=LargeBinary)
 
 
-async def find_answer(
-    work: UnitOfWork, person_id: int, key: str, request_hash: str
-) -> IdempotencyKey | None:
-    """The stored answer, None for a new key. Raises Invalid when the body differs."""
+async def find_answer(work: UnitOfWork, asked: AskedKey) -> IdempotencyKey | None:
+    """The stored answer, None for a new key. Raises Invalid when the key came with another body."""
     query = select(IdempotencyKey).where(
-        col(IdempotencyKey.person_id) == person_id, col(IdempotencyKey.key) == key
+        col(IdempotencyKey.person_id) == asked.person_id, col(IdempotencyKey.key) == asked.key
     )
     stored = (await work.session.exec(query)).one_or_none()
-    if stored is not None and stored.request_hash != request_hash:
+    if stored is not None and stored.request_hash != asked.request_hash:
         raise Invalid(
             "idempotency_key_reused",
             N_("Khóa gửi lại này đã dùng cho một nội dung khác"),
             field="Idempotency-Key",
         )
     return stored
-
-
-async def reserve(
-    work: UnitOfWork, person_id: int, key: str, request_hash: str
-) -> IdempotencyKey:
-    """Take the key in this transaction; a parallel taker waits and then fails on the constraint."""
-    row = IdempotencyKey(
-        person_id=person_id, key=key, request_hash=request_hash, at=work.now()
-    )
-    work.session.add(row)
-    await work.session.flush()
-    return row

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -81,7 +81,7 @@ async def claim_due(work: UnitOfWork, owner: str, limit: int = 10) -> list[Job]:
 class JobRunner:
     """Claims due jobs and runs each in a transaction of its own."""
 
-    def __init__(self, database: Database, handlers: dict[str, JobHandler]) -> None:
+    def __init__(self, database: Database, handlers: Mapping[str, JobHandler]) -> None:
         self._database = database
         self._handlers = handlers
         self._owner = new_uid()

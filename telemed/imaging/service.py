@@ -103,9 +103,7 @@ async def attach(
         raise Conflict("file_arriving", text) from error
     subject = stream_of("consult", consult.uid)
     await append_event(work, subject, "file_attached", actor.id, file=stored.uid)
-    work.audit(
-        AuditTag.FILE_WRITE, actor, subject, patient_id=consult.patient_id, file=stored.uid
-    )
+    work.audit(AuditTag.FILE_WRITE, actor, subject, patient_id=consult.patient_id, file=stored.uid)
     return stored
 
 

@@ -6,13 +6,16 @@ import asyncio
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, Self
 
 from telemed.core.errors import N_, TooLarge
 from telemed.imaging.content import HEAD_BYTES
+
+LEFTOVER_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,16 @@ class DirectoryStorage:
         self._incoming = folder / "incoming"
         self._objects = folder / "objects"
 
-    def prepare(self) -> None:
-        """Make the directories and drop what an earlier process did not finish."""
-        self._incoming.mkdir(parents=True, exist_ok=True)
-        self._objects.mkdir(parents=True, exist_ok=True)
-        for leftover in self._incoming.iterdir():
-            leftover.unlink()
+    @classmethod
+    def prepared(cls, folder: Path) -> Self:
+        """Storage in this folder, made if need be; what came only half is dropped after a day."""
+        storage = cls(folder)
+        storage._incoming.mkdir(parents=True, exist_ok=True)
+        storage._objects.mkdir(parents=True, exist_ok=True)
+        for leftover in storage._incoming.iterdir():
+            if time.time() - leftover.stat().st_mtime > LEFTOVER_SECONDS:
+                leftover.unlink(missing_ok=True)
+        return storage
 
     async def receive(self, chunks: AsyncIterator[bytes], limit_bytes: int) -> Received:
         """Take a stream in. Raises TooLarge as soon as it passes the limit."""

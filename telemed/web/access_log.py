@@ -16,6 +16,4 @@ class AccessLogger(AbstractAccessLogger):
         """Write one line for one answer."""
         resource = request.match_info.route.resource
         where = resource.canonical if resource is not None else "-"
-        self.logger.info(
-            "%s %s %s %.0f ms", request.method, where, response.status, time * 1000
-        )
+        self.logger.info("%s %s %s %.0f ms", request.method, where, response.status, time * 1000)

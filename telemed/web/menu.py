@@ -69,9 +69,7 @@ _BY_ROLE = (
 )
 
 
-def menu_of(
-    actor: Actor | None, path: str, gettext: Callable[[str], str]
-) -> list[MenuItem] | None:
+def menu_of(actor: Actor | None, path: str, gettext: Callable[[str], str]) -> list[MenuItem] | None:
     """The entries of the person's first role, then what further roles add; None when nobody."""
     if actor is None:
         return None

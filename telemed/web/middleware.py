@@ -12,20 +12,28 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from http import HTTPStatus
 
 from aiohttp import web
 from sqlalchemy.exc import IntegrityError
 
-from telemed.accounts.permissions import Action, may, require
-from telemed.accounts.service import resolve_login
+from telemed.accounts.permissions import may, require
+from telemed.accounts.service import resolve_login, touch_login
 from telemed.core.audit import AuditTag
-from telemed.core.db import Database, UnitOfWork
-from telemed.core.errors import Conflict, Invalid, Kind, N_, TelemedError, Throttled, TooLarge
-from telemed.core.errors import Missing, Unauthenticated
+from telemed.core.errors import (
+    N_,
+    Invalid,
+    Kind,
+    Missing,
+    TelemedError,
+    Throttled,
+    TooLarge,
+    Unauthenticated,
+)
 from telemed.core.i18n import DEFAULT_LOCALE, LOCALES
-from telemed.core.idempotency import IdempotencyKey, find_answer, reserve
-from telemed.keys import ACTOR, DATABASE, LOCALE, RENDERER, REQUEST_ID, WORK
+from telemed.core.idempotency import LONGEST_KEY, AskedKey, IdempotencyKey, find_answer
+from telemed.keys import ACCOUNTS, ACTOR, DATABASE, LOCALE, RENDERER, REQUEST_ID, WORK
 from telemed.web.cookies import LOCALE_COOKIE, login_token
 from telemed.web.parsing import FORM_TYPES, HIDDEN_KEY, typed_values
 from telemed.web.routing import ROUTE_TABLE, Route
@@ -34,6 +42,8 @@ from telemed.web.security import SAFE_METHODS, check_origin
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# Set by pages on what they fetch without anybody asking; it does not keep a login alive.
+BY_ITSELF = "X-By-Itself"
 SOCKET_PATH = "/socket.io/"
 STATIC_PATH = "/static/"
 LARGEST_KEPT_BODY = 64 * 1024
@@ -125,6 +135,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         async with request.app[DATABASE].read() as work:
             actor = await resolve_login(work, token)
         request[ACTOR] = actor
+        if actor is not None and request.headers.get(BY_ITSELF) is None:
+            await touch_login(request.app[DATABASE], actor, request.app[ACCOUNTS].limits)
         if actor is not None and LOCALE_COOKIE not in request.cookies:
             request[LOCALE] = actor.locale
     return await handler(request)
@@ -169,43 +181,48 @@ async def transact(request: web.Request, handler: Handler) -> web.StreamResponse
 async def _in_transaction(
     request: web.Request, handler: Handler, route: Route
 ) -> web.StreamResponse:
-    database = request.app[DATABASE]
     asked = await _asked_key(request, route)
-    for _ in range(2):
-        try:
-            async with database.open(request[REQUEST_ID]) as work:
-                request[WORK] = work
-                return await _answer_once(request, handler, work, asked)
-        except IntegrityError as error:
-            if asked is None or "idempotency_key" not in str(error.orig):
-                raise
-    raise Conflict("still_running", N_("Yêu cầu này đang được xử lý. Thử lại sau ít giây."))
-
-
-async def _answer_once(
-    request: web.Request, handler: Handler, work: UnitOfWork, asked: tuple[str, str] | None
-) -> web.StreamResponse:
-    actor = request[ACTOR]
-    row: IdempotencyKey | None = None
-    if asked is not None and actor is not None:
-        stored = await find_answer(work, actor.id, *asked)
-        if stored is not None:
+    if asked is None:
+        return await _run(request, handler, None)
+    if stored := await _stored_answer(request, asked):
+        return _replay(stored)
+    try:
+        response = await _run(request, handler, asked)
+    except (TelemedError, IntegrityError):
+        # The same request may have come twice at once: the loser gives the winner's answer.
+        if stored := await _stored_answer(request, asked):
             return _replay(stored)
-        row = await reserve(work, actor.id, *asked)
-    response = await handler(request)
+        raise
     if response.status >= HTTPStatus.BAD_REQUEST:
-        await work.rollback()
-        return response
-    if row is not None:
-        _keep(row, response)
-        work.session.add(row)
-    await work.commit()
+        stored = await _stored_answer(request, asked)
+        return _replay(stored) if stored else response
     return response
 
 
-async def _asked_key(request: web.Request, route: Route) -> tuple[str, str] | None:
-    """(key, hash of what was asked); the key comes as a header, or hidden in a form."""
-    if route.method in SAFE_METHODS:
+async def _run(
+    request: web.Request, handler: Handler, asked: AskedKey | None
+) -> web.StreamResponse:
+    async with request.app[DATABASE].open(request[REQUEST_ID]) as work:
+        request[WORK] = work
+        response = await handler(request)
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            await work.rollback()
+            return response
+        if asked is not None:
+            work.session.add(_answer_of(asked, response, work.now()))
+        await work.commit()
+        return response
+
+
+async def _stored_answer(request: web.Request, asked: AskedKey) -> IdempotencyKey | None:
+    async with request.app[DATABASE].read() as work:
+        return await find_answer(work, asked)
+
+
+async def _asked_key(request: web.Request, route: Route) -> AskedKey | None:
+    """The key and what was asked with it; it comes as a header, or hidden in a form."""
+    actor = request[ACTOR]
+    if actor is None or route.method in SAFE_METHODS:
         return None
     if request.content_type == "multipart/form-data":
         # Files come slowly and are known by their checksum; no transaction waits for them.
@@ -215,28 +232,34 @@ async def _asked_key(request: web.Request, route: Route) -> tuple[str, str] | No
         key = str((await request.post()).get(HIDDEN_KEY, ""))
     if not key:
         return None
-    if len(key) > 80 or not key.isascii():
+    if len(key) > LONGEST_KEY or not key.isascii():
         raise Invalid(
             "idempotency_key_malformed", N_("Khóa gửi lại chưa đúng dạng"), field="Idempotency-Key"
         )
     asked = f"{request.method} {request.path_qs}\n".encode() + await request.read()
-    return key, hashlib.sha256(asked).hexdigest()
+    return AskedKey(actor.id, key, hashlib.sha256(asked).hexdigest())
 
 
-def _keep(row: IdempotencyKey, response: web.StreamResponse) -> None:
+def _answer_of(asked: AskedKey, response: web.StreamResponse, at: datetime) -> IdempotencyKey:
     body = response.body if isinstance(response, web.Response) else b""
-    row.status = response.status
-    row.headers = {
-        name: response.headers[name]
-        for name in ("Location", "Content-Type")
-        if name in response.headers
-    }
-    row.body = bytes(body)[:LARGEST_KEPT_BODY] if isinstance(body, (bytes, bytearray)) else b""
+    return IdempotencyKey(
+        person_id=asked.person_id,
+        key=asked.key,
+        request_hash=asked.request_hash,
+        at=at,
+        status=response.status,
+        headers={
+            name: response.headers[name]
+            for name in ("Location", "Content-Type")
+            if name in response.headers
+        },
+        body=bytes(body)[:LARGEST_KEPT_BODY] if isinstance(body, (bytes, bytearray)) else b"",
+    )
 
 
 def _replay(stored: IdempotencyKey) -> web.Response:
     headers = {**stored.headers, "Idempotency-Replayed": "true"}
-    return web.Response(status=stored.status or HTTPStatus.OK, headers=headers, body=stored.body)
+    return web.Response(status=stored.status, headers=headers, body=stored.body)
 
 
 MIDDLEWARES = (answer_errors, guard_origin, identify, authorise, transact)

@@ -195,9 +195,7 @@ def invalid_page(
     }
     if not errors:
         errors = {"form": renderer.text(request, error.message, **error.params)}
-    return page(
-        request, template, status=HTTPStatus.UNPROCESSABLE_ENTITY, errors=errors, **context
-    )
+    return page(request, template, status=HTTPStatus.UNPROCESSABLE_ENTITY, errors=errors, **context)
 
 
 def wants_json(request: web.Request) -> bool:
