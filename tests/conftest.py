@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -15,9 +17,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from blockbuster import blockbuster_ctx
 
+from telemed.accounts.logins import LoginLimits, open_login
+from telemed.accounts.models import LoginStrength
+from telemed.accounts.permissions import Actor
+from telemed.accounts.service import Accounts
+from telemed.app import Overrides, create_app
 from telemed.core.clock import FakeClock
 from telemed.core.config import Settings, load_settings
 from telemed.core.db import Database, UnitOfWork
+from telemed.web.cookies import login_cookie_name
 from tests.factories import Factory
 from tests.fakes import FakeAnnouncer
 from tests.schema import make_schema
@@ -55,9 +63,10 @@ def _turn(item: pytest.Item) -> int:
     return SLOW_SUITES.index(group.args[0]) + 1 if group else 0
 
 
-# Short looks at the disk that happen before anybody is served, or once a connection.
+# Short looks at the disk: before anybody is served, once a connection, once a template.
 MAY_BLOCK = [
     ("telemed/core/db.py", "_sqlite_writer"),
+    ("jinja2/loaders.py", "get_source"),
     ("asyncpg/connect_utils.py", "_parse_connect_arguments"),
 ]
 
@@ -181,18 +190,56 @@ def make(work: UnitOfWork) -> Factory:
 
 
 @pytest.fixture
+def accounts(settings: Settings, database: Database) -> Iterator[Accounts]:
+    """What sign-in needs beyond a transaction."""
+    accounts = Accounts.open(settings, database)
+    yield accounts
+    accounts.close()
+
+
+@pytest.fixture
 def app(settings: Settings, clock: FakeClock, announcer: FakeAnnouncer) -> web.Application:
     """The whole application; due jobs run when the test says so."""
-    from telemed.app import Overrides, create_app
-
     return create_app(settings, Overrides(clock=clock, announcer=announcer, runs_jobs=False))
 
 
 @pytest.fixture
-async def client(app: web.Application) -> AsyncIterator[Client]:
-    """A browser that nobody has signed in with, at a real server."""
-    async with TestClient(ServerAsServed(app), headers=FROM_OUR_PAGES) as client:
+async def server(
+    app: web.Application, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[TestServer]:
+    """The application on a loopback port; the test fails for whatever it logs as an error."""
+    server = ServerAsServed(app)
+    async with server:
+        yield server
+    errors = [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
+    assert errors == []
+
+
+@pytest.fixture
+async def client(server: TestServer) -> AsyncIterator[Client]:
+    """A browser that nobody has signed in with."""
+    async with TestClient(server, headers=FROM_OUR_PAGES) as client:
         yield client
+
+
+@pytest.fixture
+async def signed_in(
+    server: TestServer, work: UnitOfWork, settings: Settings
+) -> AsyncIterator[Callable[[Actor], Awaitable[Client]]]:
+    """Browsers of people who have signed in; what `work` holds becomes fact first."""
+    async with AsyncExitStack() as opened:
+
+        async def open_browser(actor: Actor) -> Client:
+            token = await open_login(
+                work, actor.id, LoginStrength.FULL, LoginLimits.of(settings), "Chromium"
+            )
+            await work.commit()
+            cookies = {login_cookie_name(settings): token}
+            return await opened.enter_async_context(
+                TestClient(server, headers=FROM_OUR_PAGES, cookies=cookies)
+            )
+
+        yield open_browser
 
 
 class ServerAsServed(TestServer):

@@ -101,7 +101,7 @@ class Accounts:
         return timedelta(hours=self.settings.activation_hours)
 
     def close(self) -> None:
-        """End the threads."""
+        """Let the threads end."""
         self.hasher.close()
 
 

@@ -33,9 +33,10 @@ class Allowance:
 
     def wait(self, count: float) -> timedelta:
         """How long to wait after this many attempts: 1, 2, 4 … seconds up to the longest."""
-        if count < self.free:
+        over = round(count) - self.free
+        if over < 0:
             return timedelta()
-        doubled = timedelta(seconds=2 ** min(int(count) - self.free, LONGEST_DOUBLING))
+        doubled = timedelta(seconds=2 ** min(over, LONGEST_DOUBLING))
         return min(doubled, self.longest_wait)
 
 

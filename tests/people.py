@@ -1,0 +1,48 @@
+"""Giving made-up people what they sign in with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pyotp
+
+from telemed.accounts.models import Credential, Person, SecondFactor
+from telemed.accounts.service import Accounts
+from telemed.core.db import UnitOfWork
+
+PASSWORD = "ba con vịt xanh bơi qua suối"
+
+
+async def give_password(
+    work: UnitOfWork, accounts: Accounts, person: Person, password: str = PASSWORD
+) -> None:
+    """A password that is right for a person from now on."""
+    assert person.id
+    work.session.add(
+        Credential(
+            person_id=person.id,
+            password_hash=await accounts.hasher.hash(password),
+            changed_at=work.now(),
+        )
+    )
+    await work.session.flush()
+
+
+async def give_second_factor(work: UnitOfWork, accounts: Accounts, person: Person) -> str:
+    """A confirmed authenticator; returns its secret."""
+    assert person.id
+    secret = pyotp.random_base32()
+    work.session.add(
+        SecondFactor(
+            person_id=person.id,
+            secret_encrypted=accounts.box.seal(person.id, secret),
+            confirmed_at=work.now(),
+        )
+    )
+    await work.session.flush()
+    return secret
+
+
+def code_at(secret: str, at: datetime) -> str:
+    """What the authenticator shows at a moment."""
+    return pyotp.TOTP(secret).at(at)
