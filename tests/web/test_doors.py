@@ -1,0 +1,45 @@
+"""What the running application opens, beside what its sources say (tests/test_architecture.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from telemed.accounts.permissions import Action, Actor, Role
+from telemed.web.routing import ROUTE_TABLE
+from tests.conftest import Client
+from tests.factories import Factory
+
+# Files that everybody may have, and the socket, whose events name an action each.
+APART = {"/static/{digest}/{path}", "/socket.io/"}
+
+
+def test_every_open_door_names_an_action(app: web.Application) -> None:
+    named = {route.handler for route in app[ROUTE_TABLE]}
+    nameless = {
+        route.resource.canonical
+        for route in app.router.routes()
+        if route.resource and route.handler not in named
+    }
+    assert nameless <= APART
+
+
+def test_hardly_any_door_is_open_to_strangers(app: web.Application) -> None:
+    public = {route.path for route in app[ROUTE_TABLE] if route.action is Action.PUBLIC}
+    assert public <= {
+        "/",
+        "/health",
+        "/sign-in",
+        "/sign-in/second-factor",
+        "/sign-in/demo",
+        "/activate",
+    }
+
+
+async def test_an_unknown_address_is_answered_alike_to_everybody(
+    client: Client, make: Factory, signed_in: Callable[[Actor], Awaitable[Client]]
+) -> None:
+    doctor = await signed_in(await make.actor(Role.COMMUNE_DOCTOR))
+    assert (await client.get("/nowhere")).status == 404
+    assert (await doctor.get("/nowhere")).status == 404
