@@ -68,11 +68,19 @@ $(VENV)/.run: requirements/run.lock | $(RUN)
 ##### Prove
 
 .PHONY: check
-check: dev ## format, lint, types, architecture: seconds, before every commit
+check: dev ## form, lint, types, words, architecture: half a minute, before every commit
+	@$(MAKE) --keep-going form lint types words house
+
+.PHONY: form lint types words house
+form:
 	@$(RUN) -m ruff format --check --quiet . || { echo "make format mends this" >&2; exit 1; }
+lint:
 	@$(RUN) -m ruff check --quiet .
+types:
 	@$(RUN) -m mypy
+words:
 	@$(RUN) -m tools.catalogue --check
+house:
 	@$(RUN) -m pytest -q tests/test_architecture.py tests/architecture
 
 .PHONY: test
@@ -93,8 +101,8 @@ test-faults: dev ## kill -9 and other misfortune
 
 .PHONY: test-js
 test-js: node_modules/.installed ## browser modules: types, and protocol objects under Node
-	@node_modules/.bin/tsc --project .
-	@node --test --test-reporter=dot $(wildcard tests/js/*.test.*js)
+	@status=0; node_modules/.bin/tsc --project . || status=1; \
+	node --test --test-reporter=dot $(wildcard tests/js/*.test.*js) || status=1; exit $$status
 
 .PHONY: bench
 bench: dev node_modules/.installed ## measured against its peers in the same run; tables out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ def _problem_between_rooms(importer: str, target: str, house: House) -> str:
     here = house.place(importer)
     is_before = here is not None and there < here
     problems = {
-        "another room's views and queries are its own": _last(target) in PRIVATE_ROLES,
+        "another room's views and queries are its own": _role(target) in PRIVATE_ROLES,
         f"{own} knows no domain": own in house.ignorant,
         "web knows no domain": own == "web" and other not in house.web_may_use,
         f"{own} does not stand on {other}": not (
@@ -132,5 +133,6 @@ def _problem_between_rooms(importer: str, target: str, house: House) -> str:
     return next((problem for problem, holds in problems.items() if holds), "")
 
 
-def _last(module: str) -> str:
-    return module.rsplit(".", maxsplit=1)[-1]
+def _role(module: str) -> str:
+    """What a file is for: the last word of its name."""
+    return re.split(r"[._]", module)[-1]

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+NOT_OURS = frozenset({"vendor", "catalogue", "node_modules"})
 FOREIGN_LETTER = re.compile(r"[^\W\d_a-zA-Z]")
 ANY_LETTER = re.compile(r"[^\W\d_]")
 # The same in every language.
@@ -52,12 +53,12 @@ class Source:
 
 
 def sources(*patterns: str) -> list[Source]:
-    """The files that match, sorted; nothing vendored."""
+    """The files that match, sorted; nothing that others wrote or a tool made."""
     paths = sorted({path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()})
     return [
         Source(path.relative_to(ROOT).as_posix(), path.read_text())
         for path in paths
-        if "vendor" not in path.parts
+        if NOT_OURS.isdisjoint(path.parts)
     ]
 
 

@@ -22,6 +22,7 @@ DUMMIES = [
         *("patients/models", "patients/service", "patients/repository", "patients/views"),
         *("consults/lifecycle", "consults/models", "consults/service", "consults/views"),
         *("scheduling/service", "imaging/service", "training/models", "signaling/protocol"),
+        "sessions/minutes_views",
     )
 ]
 
@@ -53,6 +54,7 @@ def in_file(path: str, text: str) -> list[Source]:
         ("consults/service", "from telemed.patients.repository import get_patient"),
         ("consults/views", "from telemed.patients.repository import get_patient"),
         ("consults/views", "from telemed.patients import views"),
+        ("consults/views", "from telemed.sessions.minutes_views import routes"),
         ("media/relay", "from telemed.consults.models import Consult"),
         ("web/routing", "from telemed.consults.service import claim"),
         ("keys", "from telemed.web.rendering import Renderer"),
@@ -71,6 +73,7 @@ def test_an_import_against_the_house_is_found(path: str, line: str) -> None:
         ("__main__", "from telemed.app import create_app"),
         ("app", "from telemed.consults.views import routes"),
         ("consults/views", "from aiohttp import web"),
+        ("sessions/minutes_views", "from aiohttp import web"),
         ("consults/views", "from telemed.training.models import TransferLog"),
         ("consults/views", "from telemed.keys import WORK"),
         ("consults/service", "from telemed.consults import repository"),
