@@ -191,6 +191,26 @@ async def sign(
     return record
 
 
+async def check_complete(
+    work: UnitOfWork, actor: Actor, consult_uid: str, typed: Mapping[str, str]
+) -> None:
+    """Whether these minutes could be signed now. Raises what `sign` would raise."""
+    consult = await _writable(work, actor, consult_uid)
+    numbers = [question.number for question in await _questions(work, consult)]
+    values = draft_values(typed, numbers)
+    complete(values, numbers, work.now().astimezone(LOCAL_ZONE).date())
+
+
+async def open_print(work: UnitOfWork, actor: Actor, consult_uid: str) -> CasePapers:
+    """The papers for printing, once the minutes are signed. Raises Missing before."""
+    papers = await open_papers(work, actor, consult_uid)
+    if papers.minutes is None:
+        raise Missing
+    subject = stream_of("consult", papers.consult.uid)
+    work.audit(AuditTag.RECORD_PRINT, actor, subject, patient_id=papers.patient.id)
+    return papers
+
+
 async def _fixed(
     work: UnitOfWork,
     actor: Actor,

@@ -32,6 +32,16 @@ def format_datetime(value: datetime | None) -> str:
     return f"{format_time(value)} {format_date(value)}" if value else ""
 
 
+def format_iso_date(value: str) -> str:
+    """A date kept as ISO text in a signed record; a year alone stays a year."""
+    return format_date(date.fromisoformat(value)) if "-" in value else value
+
+
+def format_iso_datetime(value: str) -> str:
+    """A moment kept as ISO text in a signed record."""
+    return format_datetime(datetime.fromisoformat(value))
+
+
 def format_number(value: float | int | None, decimals: int | None = None) -> str:
     """Decimal comma, thousand dot: 1.234,5."""
     if value is None:
@@ -53,4 +63,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "datetime": format_datetime,
     "number": format_number,
     "size": format_size,
+    "iso_date": format_iso_date,
+    "iso_datetime": format_iso_datetime,
 }

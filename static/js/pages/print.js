@@ -1,0 +1,4 @@
+// @ts-check
+import { part } from "../dom.js";
+
+part("print").addEventListener("click", () => print());
