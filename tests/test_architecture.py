@@ -10,6 +10,8 @@ from collections.abc import Container, Iterable
 import pytest
 
 from telemed.accounts.permissions import Action
+from telemed.signaling.namespace import events
+from telemed.signaling.protocol import EVENTS
 from tests.architecture.doors import check_doors
 from tests.architecture.imports import House, check_imports
 from tests.architecture.marks import check_marks, check_models
@@ -34,7 +36,11 @@ HOUSE = House(
             *("telemed.*.models", "telemed.*.repository", "telemed.signaling.protocol"),
             # What a patient's papers say: values, without a database.
             *("telemed.patients.identity", "telemed.patients.intake", "telemed.patients.birth"),
-            *("telemed.patients.cards", "telemed.patients.ethnic_groups"),
+            *(
+                "telemed.patients.cards",
+                "telemed.patients.ethnic_groups",
+                "telemed.patients.languages",
+            ),
         ),
         "core": ("telemed.core*", "telemed.migrations*"),
         "pure": (
@@ -107,8 +113,12 @@ def test_nothing_outgrows_its_budget() -> None:
     hold(check_sizes(grown, module_lines=MODULE_LINES, function_lines=FUNCTION_LINES))
 
 
-def test_every_route_names_its_action() -> None:
+def test_every_route_and_event_names_its_action() -> None:
     hold(check_doors(PACKAGE, actions=Action.__members__, may_open_doors=DOOR_MAKERS))
+
+
+def test_every_event_of_the_protocol_has_a_model_and_an_action() -> None:
+    assert set(events.specs) == set(EVENTS)
 
 
 def test_python_keeps_its_words_in_the_catalogue() -> None:

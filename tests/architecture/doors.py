@@ -7,7 +7,11 @@ from collections.abc import Collection, Iterable, Iterator
 
 from tests.architecture.sources import Finding, Source, called_name
 
-VERBS = frozenset({"get", "post", "put", "patch", "delete"})
+# What opens a door: a method of the room's routes, or of the events of the socket.
+OPENERS = {
+    "routes": frozenset({"get", "post", "put", "patch", "delete"}),
+    "events": frozenset({"on"}),
+}
 SIDE_DOORS = frozenset(
     {"add_route", "add_get", "add_post", "add_put", "add_patch", "add_delete", "add_head"}
     | {"add_static", "add_view", "add_routes", "RouteTableDef"}
@@ -17,7 +21,7 @@ SIDE_DOORS = frozenset(
 def check_doors(
     files: Iterable[Source], *, actions: Collection[str], may_open_doors: Collection[str]
 ) -> Iterator[Finding]:
-    """Routes without an action of the table, and routes made past the table."""
+    """Routes and events without an action of the table, and routes made past the table."""
     for file in files:
         for node in ast.walk(file.tree):
             if called_name(node) in SIDE_DOORS and file.path not in may_open_doors:
@@ -31,7 +35,7 @@ def _nameless(
     file: Source, function: ast.FunctionDef | ast.AsyncFunctionDef, actions: Collection[str]
 ) -> Iterator[Finding]:
     for decorator in function.decorator_list:
-        if called_name(decorator) not in VERBS or not _is_of_routes(decorator):
+        if not _opens(decorator):
             continue
         assert isinstance(decorator, ast.Call)
         named = [word.value for word in decorator.keywords if word.arg == "action"]
@@ -40,11 +44,12 @@ def _nameless(
             yield file.finding(decorator, f"{function.name} names no action of the table")
 
 
-def _is_of_routes(decorator: ast.expr) -> bool:
+def _opens(decorator: ast.expr) -> bool:
     if not (isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute)):
         return False
     owner = decorator.func.value
-    return isinstance(owner, ast.Name) and owner.id.endswith("routes")
+    name = owner.id.rsplit("_", maxsplit=1)[-1] if isinstance(owner, ast.Name) else ""
+    return called_name(decorator) in OPENERS.get(name, frozenset())
 
 
 def _is_action(node: ast.expr, actions: Collection[str]) -> bool:

@@ -112,6 +112,8 @@ def test_long_modules_and_functions_are_found() -> None:
         ('@routes.get("/a", "home")\nasync def a(request): ...', 1),
         ('@routes.get("/a", Action.HOMME)\nasync def a(request): ...', 1),
         ('@routes.get("/a", Role.HOME)\nasync def a(request): ...', 1),
+        ('@events.on("chat", Action.HOME)\nasync def a(hub): ...', 0),
+        ('@events.on("chat")\nasync def a(hub): ...', 1),
         ('@cache.get("/a")\nasync def a(request): ...', 0),
         ('app.router.add_get("/a", handler)', 1),
         ("routes = web.RouteTableDef()", 1),
