@@ -1,0 +1,216 @@
+"""The events of the protocol, each a few lines to a service or to the sender's room."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from telemed.accounts.permissions import Action, Actor, may
+from telemed.consults.service import get_case
+from telemed.core.db import UnitOfWork
+from telemed.core.errors import N_, Conflict, Denied, Missing
+from telemed.core.events import last_number
+from telemed.sessions import log, ringing, service
+from telemed.signaling import protocol
+from telemed.signaling.dispatch import Caller, Events
+from telemed.signaling.protocol import Rate
+from telemed.signaling.rooms import Room, not_joined
+
+if TYPE_CHECKING:
+    from telemed.signaling.server import Signaling
+
+events = Events()
+
+MOST_CHANNELS = 64
+
+
+@events.on("probe", Action.SOCKET)
+async def probe(hub: Signaling, _caller: Caller, _message: protocol.Probe) -> dict[str, Any]:
+    """Is the path alive?"""
+    return {"now": hub.clock.now().isoformat(), "protocol": protocol.PROTOCOL_VERSION}
+
+
+@events.on("channel:watch", Action.SOCKET)
+async def watch(hub: Signaling, caller: Caller, message: protocol.Watch) -> dict[str, Any]:
+    """Subscribe to hints: to all the channels or, if one is not for this person, to none."""
+    watched = caller.connection.channels | set(message.channels)
+    if len(watched) > MOST_CHANNELS:
+        raise Conflict(
+            "too_many_channels", N_("Theo dõi nhiều nhất {most} kênh"), most=MOST_CHANNELS
+        )
+    async with hub.database.read() as work:
+        numbers = {
+            channel: await _number_of(work, caller.actor, channel) for channel in message.channels
+        }
+    for channel in message.channels:
+        await hub.server.enter_room(caller.sid, channel)
+    caller.connection.channels = watched
+    return {"channels": numbers}
+
+
+async def _number_of(work: UnitOfWork, actor: Actor, channel: str) -> int:
+    """The last number of a channel that the actor may watch. Raises Missing for any other."""
+    kind, _, uid = channel.partition(":")
+    try:
+        if kind == "consult":
+            await get_case(work, actor, uid)
+        elif kind == "session":
+            await service.get(work, actor, uid)
+        elif (kind == "person" and uid != actor.uid) or (
+            kind == "worklist" and not may(actor, Action.WORKLIST)
+        ):
+            raise Missing
+    except Denied:
+        raise Missing from None
+    return await last_number(work, channel)
+
+
+@events.on("channel:unwatch", Action.SOCKET)
+async def unwatch(hub: Signaling, caller: Caller, message: protocol.Unwatch) -> dict[str, Any]:
+    """No more hints of these channels."""
+    for channel in message.channels:
+        await hub.server.leave_room(caller.sid, channel)
+    caller.connection.channels -= set(message.channels)
+    return {}
+
+
+@events.on("session:join", Action.SESSION_JOIN)
+async def join(hub: Signaling, caller: Caller, message: protocol.Join) -> dict[str, Any]:
+    """Take a seat, or come back to it."""
+    return await hub.presence.join(caller, message)
+
+
+@events.on("session:leave", Action.SESSION_JOIN)
+async def leave(hub: Signaling, caller: Caller, message: protocol.Leave) -> dict[str, Any]:
+    """Go out; the session goes on."""
+    await hub.presence.leave(caller, message.session)
+    return {}
+
+
+@events.on("session:end", Action.SESSION_JOIN)
+async def end(hub: Signaling, caller: Caller, message: protocol.End) -> dict[str, Any]:
+    """End the session for everybody; the log tells those inside."""
+
+    async def step(room: Room) -> dict[str, Any]:
+        room.get(caller.sid)
+        async with hub.database.work(caller.request_id) as work:
+            await service.end(work, caller.actor, message.session)
+        return {}
+
+    return await hub.in_room(caller, message, step)
+
+
+@events.on("session:replay", Action.SESSION_JOIN)
+async def replay(hub: Signaling, caller: Caller, message: protocol.Replay) -> dict[str, Any]:
+    """The numbered events after the last one seen."""
+    if message.session not in caller.connection.sessions:
+        raise not_joined()
+    async with hub.database.read() as work:
+        meeting = await service.get(work, caller.actor, message.session)
+        return log_answer(message.session, await log.read_log(work, meeting, message.after))
+
+
+@events.on("session:offer", Action.SESSION_JOIN, Rate.SIGNAL)
+async def offer(hub: Signaling, caller: Caller, message: protocol.Offer) -> dict[str, Any]:
+    """An offer for one other participant."""
+    return await _relay(hub, caller, message)
+
+
+@events.on("session:answer", Action.SESSION_JOIN, Rate.SIGNAL)
+async def answer(hub: Signaling, caller: Caller, message: protocol.Answer) -> dict[str, Any]:
+    """The answer to an offer."""
+    return await _relay(hub, caller, message)
+
+
+@events.on("session:candidate", Action.SESSION_JOIN, Rate.SIGNAL)
+async def candidate(
+    hub: Signaling, caller: Caller, message: protocol.TrickledCandidate
+) -> dict[str, Any]:
+    """A candidate for one other participant."""
+    return await _relay(hub, caller, message)
+
+
+async def _relay(
+    hub: Signaling,
+    caller: Caller,
+    message: protocol.Offer | protocol.Answer | protocol.TrickledCandidate,
+) -> dict[str, Any]:
+    async def step(room: Room) -> dict[str, Any]:
+        await hub.push([room.relay(room.get(caller.sid), message)])
+        return {}
+
+    return await hub.in_room(caller, message, step)
+
+
+@events.on("session:state", Action.SESSION_JOIN)
+async def state(hub: Signaling, caller: Caller, message: protocol.State) -> dict[str, Any]:
+    """What the sender's own devices are doing."""
+
+    async def step(room: Room) -> dict[str, Any]:
+        await hub.push(room.set_state(room.get(caller.sid), message))
+        return {}
+
+    return await hub.in_room(caller, message, step)
+
+
+@events.on("session:chat", Action.SESSION_JOIN, Rate.CHAT)
+async def chat(hub: Signaling, caller: Caller, message: protocol.Chat) -> dict[str, Any]:
+    """A message to everybody inside; stored, then pushed as an event."""
+
+    async def step(room: Room) -> dict[str, Any]:
+        room.get(caller.sid)
+        async with hub.database.work(caller.request_id) as work:
+            number = await log.say(work, caller.actor, message.session, message.text, message.key)
+        return {"number": number}
+
+    return await hub.in_room(caller, message, step)
+
+
+@events.on("session:ring", Action.SESSION_JOIN)
+async def ring(hub: Signaling, caller: Caller, message: protocol.Ring) -> dict[str, Any]:
+    """Call those who are not inside."""
+
+    async def step(room: Room) -> dict[str, Any]:
+        room.get(caller.sid)
+        async with hub.database.work(caller.request_id) as work:
+            meeting = await service.ring(work, caller.actor, message.session)
+            return {"expires_at": _moment(ringing.ring_ends_at(meeting, work.now()))}
+
+    return await hub.in_room(caller, message, step)
+
+
+@events.on("session:decline-ring", Action.SESSION_JOIN)
+async def decline_ring(
+    hub: Signaling, caller: Caller, message: protocol.DeclineRing
+) -> dict[str, Any]:
+    """Not now."""
+    async with hub.database.work(caller.request_id) as work:
+        await ringing.decline(work, caller.actor, message.session)
+    return {}
+
+
+def log_answer(session: str, page: log.LogPage) -> dict[str, Any]:
+    """Numbered events in the form of the wire."""
+    return {
+        "events": [event_of(session, entry) for entry in page.entries],
+        "last_event": page.last_number,
+        "more": page.has_more,
+    }
+
+
+def event_of(session: str, entry: log.LogEntry) -> dict[str, Any]:
+    """One numbered event in the form of the wire."""
+    return {
+        "session": session,
+        "number": entry.number,
+        "at": entry.at.isoformat(),
+        "kind": entry.kind,
+        "participant": entry.participant,
+        "person": entry.person,
+        "name": entry.name,
+        "data": entry.data,
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
