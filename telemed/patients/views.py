@@ -12,7 +12,6 @@ from telemed.core.errors import N_, Conflict, FieldError, Invalid
 from telemed.facilities.service import list_communes
 from telemed.keys import RENDERER, WORK, signed_in
 from telemed.patients import consents, service
-from telemed.patients.banner import banner_of
 from telemed.patients.cards import QR_LIMIT
 from telemed.patients.consent_texts import find_text
 from telemed.patients.ethnic_groups import ETHNIC_GROUPS, NEARBY
@@ -110,7 +109,6 @@ async def show(request: web.Request) -> web.Response:
         request,
         "patients/show.html",
         patient=patient,
-        banner=banner_of(patient),
         commune=next(
             (c.name for c in await list_communes(work) if c.code == patient.commune_code), ""
         ),
@@ -201,7 +199,6 @@ async def _form_page(
         "proposal": proposal,
         "is_filled": is_filled,
         "patient": patient,
-        "banner": banner_of(patient) if patient else None,
         "communes": [(c.code, c.name) for c in await list_communes(request[WORK])],
         "nearby_groups": [(code, ETHNIC_GROUPS[code]) for code in NEARBY],
         "other_groups": [item for item in ETHNIC_GROUPS.items() if item[0] not in NEARBY],

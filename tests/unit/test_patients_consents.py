@@ -26,13 +26,8 @@ PINNED = {
 
 
 @pytest.fixture
-def factory(work: UnitOfWork) -> Factory:
-    return Factory(work)
-
-
-@pytest.fixture
-async def case(factory: Factory) -> Case:
-    return await factory.case()
+async def case(make: Factory) -> Case:
+    return await make.case()
 
 
 def digest(purpose: ConsentPurpose, version: str) -> str:
@@ -160,9 +155,9 @@ def test_an_incomplete_answer_is_refused_by_its_field(answer: ConsentAnswer, fie
 
 
 async def test_another_station_neither_records_nor_withdraws(
-    work: UnitOfWork, case: Case, factory: Factory
+    work: UnitOfWork, case: Case, make: Factory
 ) -> None:
-    stranger = await factory.actor(Role.COMMUNE_DOCTOR)
+    stranger = await make.actor(Role.COMMUNE_DOCTOR)
     with pytest.raises(Missing):
         await consents.record_consent(work, stranger, case.patient.uid, YES)
     with pytest.raises(Missing):

@@ -15,23 +15,18 @@ FORM = PatientForm(
 
 
 @pytest.fixture
-def factory(work: UnitOfWork) -> Factory:
-    return Factory(work)
+async def station(make: Factory) -> Facility:
+    return await make.facility()
 
 
 @pytest.fixture
-async def station(factory: Factory) -> Facility:
-    return await factory.facility()
+async def doctor(make: Factory, station: Facility) -> Actor:
+    return await make.actor(Role.COMMUNE_DOCTOR, at=station)
 
 
 @pytest.fixture
-async def doctor(factory: Factory, station: Facility) -> Actor:
-    return await factory.actor(Role.COMMUNE_DOCTOR, at=station)
-
-
-@pytest.fixture
-async def patient(factory: Factory, station: Facility, doctor: Actor) -> Patient:
-    return await factory.patient(
+async def patient(make: Factory, station: Facility, doctor: Actor) -> Patient:
+    return await make.patient(
         station,
         by=doctor,
         full_name="Lò Văn Pánh",
@@ -49,9 +44,9 @@ async def names(work: UnitOfWork, actor: Actor, text: str) -> list[str]:
 
 
 async def test_only_the_own_station_reads_and_writes_a_patient(
-    work: UnitOfWork, patient: Patient, doctor: Actor, factory: Factory
+    work: UnitOfWork, patient: Patient, doctor: Actor, make: Factory
 ) -> None:
-    stranger = await factory.actor(Role.COMMUNE_DOCTOR)
+    stranger = await make.actor(Role.COMMUNE_DOCTOR)
     for uid in (patient.uid, "unknown"):
         with pytest.raises(Missing) as refused:
             await service.get_patient(work, stranger, uid)
@@ -63,9 +58,9 @@ async def test_only_the_own_station_reads_and_writes_a_patient(
 
 @pytest.mark.parametrize("role", [Role.TRAINER, Role.COORDINATOR, Role.ADMINISTRATOR])
 async def test_other_roles_have_no_patients(
-    work: UnitOfWork, patient: Patient, station: Facility, factory: Factory, role: Role
+    work: UnitOfWork, patient: Patient, station: Facility, make: Factory, role: Role
 ) -> None:
-    actor = await factory.actor(role, at=station)
+    actor = await make.actor(role, at=station)
     with pytest.raises(Denied):
         await service.get_patient(work, actor, patient.uid)
     with pytest.raises(Denied):
@@ -75,9 +70,9 @@ async def test_other_roles_have_no_patients(
 
 
 async def test_a_specialist_has_no_registry(
-    work: UnitOfWork, patient: Patient, factory: Factory
+    work: UnitOfWork, patient: Patient, make: Factory
 ) -> None:
-    specialist = await factory.actor(Role.SPECIALIST)
+    specialist = await make.actor(Role.SPECIALIST)
     with pytest.raises(Missing):
         await service.get_patient(work, specialist, patient.uid)
     with pytest.raises(Denied):
@@ -85,9 +80,9 @@ async def test_a_specialist_has_no_registry(
 
 
 async def test_a_rotated_doctor_works_where_they_are_posted(
-    work: UnitOfWork, station: Facility, doctor: Actor, factory: Factory
+    work: UnitOfWork, station: Facility, doctor: Actor, make: Factory
 ) -> None:
-    rotated = await factory.actor(Role.ROTATED_DOCTOR, posted_to=station)
+    rotated = await make.actor(Role.ROTATED_DOCTOR, posted_to=station)
     registered = await service.register(work, rotated, FORM)
     assert isinstance(registered, Patient)
     assert registered.station_id == station.id
@@ -95,10 +90,10 @@ async def test_a_rotated_doctor_works_where_they_are_posted(
 
 
 async def test_a_rotated_doctor_without_a_posting_registers_nobody(
-    work: UnitOfWork, factory: Factory
+    work: UnitOfWork, make: Factory
 ) -> None:
-    hospital = await factory.facility(FacilityKind.HOSPITAL)
-    rotated = await factory.actor(Role.ROTATED_DOCTOR, at=hospital)
+    hospital = await make.facility(FacilityKind.HOSPITAL)
+    rotated = await make.actor(Role.ROTATED_DOCTOR, at=hospital)
     with pytest.raises(Denied) as refused:
         await service.register(work, rotated, FORM)
     assert refused.value.code == "no_station"
@@ -144,9 +139,9 @@ async def test_search_finds_a_temporary_code(
 
 
 async def test_search_stays_within_the_own_station(
-    work: UnitOfWork, patient: Patient, factory: Factory
+    work: UnitOfWork, patient: Patient, make: Factory
 ) -> None:
-    stranger = await factory.actor(Role.COMMUNE_DOCTOR)
+    stranger = await make.actor(Role.COMMUNE_DOCTOR)
     assert await names(work, stranger, "pánh") == []
 
 
@@ -154,12 +149,12 @@ async def test_search_pages_without_gaps_or_repeats(
     work: UnitOfWork,
     station: Facility,
     doctor: Actor,
-    factory: Factory,
+    make: Factory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(repository, "PAGE_SIZE", 2)
     for _ in range(5):
-        await factory.patient(station, by=doctor)
+        await make.patient(station, by=doctor)
     pages = [await service.search(work, doctor, "giang")]
     for _ in range(2):
         pages.append(await service.search(work, doctor, "giang", before=pages[-1].older))

@@ -43,14 +43,9 @@ class Place:
 
 
 @pytest.fixture
-def factory(work: UnitOfWork) -> Factory:
-    return Factory(work)
-
-
-@pytest.fixture
-async def here(factory: Factory) -> Place:
-    station = await factory.facility()
-    return Place(station, await factory.actor(Role.COMMUNE_DOCTOR, at=station))
+async def here(make: Factory) -> Place:
+    station = await make.facility()
+    return Place(station, await make.actor(Role.COMMUNE_DOCTOR, at=station))
 
 
 async def saved(work: UnitOfWork, actor: Actor, **changes: Any) -> Patient:
@@ -139,10 +134,8 @@ async def test_an_unknown_commune_is_refused(
     assert refused.value.fields[0].field == "commune_code"
 
 
-async def test_a_commune_of_the_list_is_taken(
-    work: UnitOfWork, here: Place, factory: Factory
-) -> None:
-    commune = await factory.commune()
+async def test_a_commune_of_the_list_is_taken(work: UnitOfWork, here: Place, make: Factory) -> None:
+    commune = await make.commune()
     assert (await saved(work, here.doctor, commune_code=commune.code)).commune_code == commune.code
 
 
@@ -247,10 +240,10 @@ async def test_same_name_of_another_year_is_another_person(work: UnitOfWork, her
 
 
 async def test_the_registry_of_another_station_is_not_looked_into(
-    work: UnitOfWork, here: Place, factory: Factory
+    work: UnitOfWork, here: Place, make: Factory
 ) -> None:
     await saved(work, here.doctor)
-    stranger = await factory.actor(Role.COMMUNE_DOCTOR)
+    stranger = await make.actor(Role.COMMUNE_DOCTOR)
     patient = await saved(work, stranger)
     assert patient.station_id == stranger.facility_id
 
@@ -314,10 +307,10 @@ async def test_a_change_over_a_newer_revision_is_refused(work: UnitOfWork, here:
 
 
 async def test_a_change_cannot_take_the_number_of_another(
-    work: UnitOfWork, here: Place, factory: Factory
+    work: UnitOfWork, here: Place, make: Factory
 ) -> None:
     patient = await saved(work, here.doctor)
-    other = await factory.patient(here.station, by=here.doctor)
+    other = await make.patient(here.station, by=here.doctor)
     outcome = await service.change(work, here.doctor, other.uid, form(revision=1))
     assert isinstance(outcome, Proposal)
     assert outcome.existing is patient
