@@ -212,7 +212,7 @@ const phases = new WeakMap();
 
 /** @param {number} [now] */
 export function tickClocks(now = Date.now()) {
-  for (const due of findAll(".due[data-due]", HTMLElement)) {
+  for (const due of findAll("[data-due]", HTMLElement)) {
     const left = (Date.parse(due.dataset.due ?? "") - now) / 60_000;
     const limit = Number(due.dataset.limit ?? 0);
     const words = formatRemaining(left);

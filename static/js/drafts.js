@@ -433,9 +433,8 @@ class DraftView {
   constructor(form) {
     this.#form = form;
     this.#place = part("saved", form);
-    const bar = form.querySelector(".acts");
-    if (bar) bar.before(this.#note);
-    else form.append(this.#note);
+    // In the bar, which is in view wherever the person is typing.
+    (form.querySelector(".acts") ?? form).prepend(this.#note);
   }
 
   /** @param {State} state */
