@@ -8,10 +8,10 @@ from typing import Any
 
 from telemed.core.db import UnitOfWork
 from telemed.core.jobs import JobHandler, enqueue
+from telemed.sessions.access import find_meeting
 from telemed.sessions.lifecycle import SessionEvent, SessionState
 from telemed.sessions.models import LeaveReason
 from telemed.sessions.opening import EMPTY_JOB
-from telemed.sessions.repository import find_meeting
 from telemed.sessions.ringing import RING_JOB, note_unanswered
 from telemed.sessions.service import (
     SWEEP_EVERY,

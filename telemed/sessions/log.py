@@ -10,7 +10,8 @@ from telemed.accounts.permissions import Actor
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict
 from telemed.core.events import Event, append_event, last_number, list_events, stream_of
-from telemed.sessions.repository import Meeting, get_meeting, names_of
+from telemed.sessions.access import Meeting, get_meeting
+from telemed.sessions.repository import names_of
 
 PAGE = 500
 

@@ -16,9 +16,10 @@ from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict
 from telemed.core.events import append_event, open_stream, stream_of
 from telemed.core.jobs import enqueue
+from telemed.sessions.access import Meeting, get_meeting
 from telemed.sessions.lifecycle import SessionKind
 from telemed.sessions.models import LiveSession, Participant, ParticipantRole
-from telemed.sessions.repository import Meeting, find_open, get_meeting
+from telemed.sessions.repository import find_open
 from telemed.sessions.ringing import call_absent
 
 EMPTY_ENDS_AFTER = timedelta(minutes=30)

@@ -1,4 +1,4 @@
-"""Queries of live sessions, each for the actor who asks."""
+"""Queries of live sessions. A session found here is no permission: `access.py` holds it against the actor."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from telemed.accounts.models import Person
-from telemed.accounts.permissions import Action, Actor, SessionFacts, require
-from telemed.consults import service as consults
+from telemed.accounts.permissions import Actor
 from telemed.consults.models import Consult
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import Missing
 from telemed.sessions.lifecycle import SessionState
 from telemed.sessions.models import Attendance, LiveSession, Participant, ParticipantRole
 
@@ -66,16 +64,6 @@ class Meeting:
             for each in self.members
             if each.participant.role not in OF_THE_CASE
         )
-
-
-async def get_meeting(work: UnitOfWork, actor: Actor, uid: str, *, lock: bool = False) -> Meeting:
-    """A session that the actor may join. Raises Missing for any other, known or not."""
-    meeting = await find_meeting(work, uid, lock=lock)
-    if meeting is None:
-        raise Missing
-    case = consults.facts_of(meeting.consult, work) if meeting.consult else None
-    require(actor, Action.SESSION_JOIN, SessionFacts(meeting.guest_ids, case))
-    return meeting
 
 
 async def find_meeting(work: UnitOfWork, uid: str, *, lock: bool = False) -> Meeting | None:

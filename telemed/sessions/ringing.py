@@ -13,8 +13,9 @@ from telemed.core.events import append_event, stream_of
 from telemed.core.jobs import enqueue
 from telemed.facilities.models import Facility
 from telemed.patients.models import Patient
+from telemed.sessions.access import Meeting, Member, get_meeting
 from telemed.sessions.models import LiveSession, ParticipantRole
-from telemed.sessions.repository import Meeting, Member, get_meeting, list_ringing
+from telemed.sessions.repository import list_ringing
 
 RING = timedelta(seconds=45)
 RING_JOB = "session_ring"

@@ -15,6 +15,7 @@ from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict
 from telemed.core.events import append_event, stream_of
 from telemed.core.jobs import enqueue
+from telemed.sessions.access import Meeting, Member, find_meeting, get_meeting
 from telemed.sessions.lifecycle import SessionEvent, SessionState, next_state
 from telemed.sessions.models import (
     Attendance,
@@ -23,13 +24,7 @@ from telemed.sessions.models import (
     Participant,
 )
 from telemed.sessions.opening import CALLABLE, EMPTY_ENDS_AFTER, EMPTY_JOB, invite_of_case
-from telemed.sessions.repository import (
-    Meeting,
-    Member,
-    find_meeting,
-    get_meeting,
-    touch_stays,
-)
+from telemed.sessions.repository import touch_stays
 from telemed.sessions.ringing import call_absent, silence
 
 # Browser to browser carries two; the relay that carries more comes with it.

@@ -122,8 +122,8 @@ class Dispatcher:
         except TelemedError as error:
             return self.refusal(connection.locale, error)
         except Exception as error:  # noqa: BLE001 - the client hears of it, whatever it was
-            # No traceback: it could quote what the client sent.
-            log.error("event %s failed: %s", request_id, describe_failure(error))  # noqa: TRY400
+            what = describe_failure(error)
+            log.error("event %s failed: %s", request_id, what)  # noqa: TRY400 - no payload
             message = self._catalogue.translate(connection.locale, INTERNAL, {})
             return {"ok": False, "code": "internal", "message": message, "request_id": request_id}
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from telemed.core.errors import TelemedError
 from telemed.sessions import log, ringing, service
+from telemed.sessions.access import Meeting, find_meeting
 from telemed.sessions.models import LeaveReason
-from telemed.sessions.repository import Meeting, find_meeting
 from telemed.signaling.dispatch import Caller
 from telemed.signaling.namespace import event_of, log_answer
 from telemed.signaling.protocol import PROTOCOL_VERSION, Join
