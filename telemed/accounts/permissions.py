@@ -142,6 +142,7 @@ class TransferFacts:
 
     author_id: int
     station_id: int
+    is_draft: bool = False
     trainer_ids: frozenset[int] = field(default_factory=frozenset)
     trainee_ids: frozenset[int] = field(default_factory=frozenset)
 
@@ -274,6 +275,8 @@ def _joins(actor: Actor, live: SessionFacts) -> bool:
 
 
 def _reads_transfer(actor: Actor, log: TransferFacts) -> bool:
+    if log.is_draft:
+        return _writes_transfer(actor, log)
     return (
         actor.has(Role.TRAINER, Role.COORDINATOR)
         or actor.id in log.trainer_ids | log.trainee_ids | {log.author_id}

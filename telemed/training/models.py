@@ -64,7 +64,7 @@ class Rotation(SQLModel, table=True):
     tasks: str = Field(default="", max_length=2000)
     posting_id: int | None = Field(default=None, foreign_key="posting.id")
     created_by_id: int = Field(foreign_key="person.id")
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
     revision: int = Field(default=None, sa_column=_rotation_revision)
 
 
@@ -85,10 +85,10 @@ class TransferLog(SQLModel, table=True):
     session_id: int | None = Field(default=None, foreign_key="live_session.id")
     technique_code: str = Field(default="", max_length=12, index=True)
     technique_name: str = Field(max_length=200)
-    type: TransferType = Field(sa_type=ValueEnum(TransferType))  # type: ignore[call-overload]
-    place: TransferPlace = Field(sa_type=ValueEnum(TransferPlace))  # type: ignore[call-overload]
-    starts_at: datetime = Field(sa_type=UtcDateTime, index=True)  # type: ignore[call-overload]
-    ends_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    type: TransferType = Field(sa_type=ValueEnum(TransferType))
+    place: TransferPlace = Field(sa_type=ValueEnum(TransferPlace))
+    starts_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    ends_at: datetime = Field(sa_type=UtcDateTime)
     observed: int = 0
     assisted: int = 0
     performed: int = 0
@@ -96,11 +96,11 @@ class TransferLog(SQLModel, table=True):
     incidents: str = Field(default="", max_length=2000)
     state: TransferState = Field(
         default=TransferState.DRAFT,
-        sa_type=ValueEnum(TransferState),  # type: ignore[call-overload]
+        sa_type=ValueEnum(TransferState),
     )
     search_text: str = Field(default="")
     is_synthetic: bool = False
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
     revision: int = Field(default=None, sa_column=_transfer_revision)
 
 
@@ -113,5 +113,5 @@ class TransferMember(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     log_id: int = Field(foreign_key="transfer_log.id", index=True)
     person_id: int = Field(foreign_key="person.id", index=True)
-    part: TransferPart = Field(sa_type=ValueEnum(TransferPart))  # type: ignore[call-overload]
-    signed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    part: TransferPart = Field(sa_type=ValueEnum(TransferPart))
+    signed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

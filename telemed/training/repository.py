@@ -1,0 +1,176 @@
+"""Queries of rotations and transfer logs, each for the actor who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import exists, or_
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import col, select
+
+from telemed.accounts.models import Person, PersonRole, PersonState
+from telemed.accounts.permissions import Actor, Role
+from telemed.core.db import UnitOfWork
+from telemed.core.errors import Missing
+from telemed.facilities.models import Facility, Specialty
+from telemed.training.models import (
+    Rotation,
+    TransferLog,
+    TransferMember,
+    TransferPart,
+    TransferState,
+)
+
+PAGE = 30
+
+
+@dataclass(frozen=True)
+class RotationRow:
+    """A rotation with the names a list shows."""
+
+    rotation: Rotation
+    person: Person
+    station: Facility
+    specialty: Specialty | None
+
+
+async def list_rotations(work: UnitOfWork, *, ends_from: date | None = None) -> list[RotationRow]:
+    """Rotations by station and day, those that ended before `ends_from` left out."""
+    query = (
+        select(Rotation, Person, Facility, Specialty)
+        .join(Person, col(Person.id) == col(Rotation.person_id))
+        .join(Facility, col(Facility.id) == col(Rotation.station_id))
+        .outerjoin(Specialty, col(Specialty.id) == col(Rotation.specialty_id))
+        .order_by(col(Facility.folded_name), col(Rotation.starts_on), col(Rotation.id))
+    )
+    if ends_from is not None:
+        query = query.where(col(Rotation.ends_on) >= ends_from)
+    return [RotationRow(*row) for row in (await work.session.exec(query)).all()]
+
+
+async def get_rotation(work: UnitOfWork, uid: str) -> Rotation:
+    """The rotation of this uid. Raises Missing."""
+    query = select(Rotation).where(col(Rotation.uid) == uid)
+    rotation = (await work.session.exec(query)).one_or_none()
+    if rotation is None:
+        raise Missing
+    return rotation
+
+
+async def find_overlap(
+    work: UnitOfWork, person_id: int, starts_on: date, ends_on: date, *, but: int | None
+) -> Rotation | None:
+    """Another rotation of the person that shares a day with a span."""
+    query = select(Rotation).where(
+        col(Rotation.person_id) == person_id,
+        col(Rotation.starts_on) <= ends_on,
+        col(Rotation.ends_on) >= starts_on,
+        col(Rotation.id) != (but or 0),
+    )
+    return (await work.session.exec(query)).first()
+
+
+async def list_people(
+    work: UnitOfWork, roles: Sequence[Role], *, facility_id: int | None = None
+) -> list[Person]:
+    """Active people who hold one of the roles, by given name."""
+    holds = exists().where(
+        col(PersonRole.person_id) == col(Person.id), col(PersonRole.role).in_(roles)
+    )
+    query = select(Person).where(holds, col(Person.state) == PersonState.ACTIVE)
+    if facility_id is not None:
+        query = query.where(col(Person.facility_id) == facility_id)
+    return list((await work.session.exec(query.order_by(col(Person.sort_key)))).all())
+
+
+async def find_log(work: UnitOfWork, uid: str, *, lock: bool = False) -> TransferLog | None:
+    """The transfer log of this uid; locked until the transaction ends where asked."""
+    query = select(TransferLog).where(col(TransferLog.uid) == uid)
+    return (await work.session.exec(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def list_members(
+    work: UnitOfWork, log_ids: Sequence[int]
+) -> list[tuple[TransferMember, Person]]:
+    """Trainers and trainees of some logs."""
+    query = (
+        select(TransferMember, Person)
+        .join(Person, col(Person.id) == col(TransferMember.person_id))
+        .where(col(TransferMember.log_id).in_(log_ids))
+        .order_by(col(TransferMember.part).desc(), col(Person.sort_key))
+    )
+    return [(member, person) for member, person in (await work.session.exec(query)).all()]
+
+
+def _visible(actor: Actor) -> ColumnElement[bool]:
+    takes_part = exists().where(
+        col(TransferMember.log_id) == col(TransferLog.id),
+        col(TransferMember.person_id) == actor.id,
+    )
+    is_sent = col(TransferLog.state) != TransferState.DRAFT
+    own = col(TransferLog.author_id) == actor.id
+    if actor.has(Role.TRAINER, Role.COORDINATOR):
+        return or_(own, is_sent)
+    at_station = col(TransferLog.station_id).in_(actor.station_ids)
+    return or_(own, is_sent & or_(takes_part, at_station))
+
+
+@dataclass(frozen=True)
+class LogFilter:
+    """What a list of transfer logs is narrowed to; `words` are folded."""
+
+    words: tuple[str, ...] = ()
+    station_id: int | None = None
+    technique_code: str = ""
+    state: TransferState | None = None
+    awaits_me: bool = False
+    before: int | None = None
+
+
+async def list_logs(
+    work: UnitOfWork, actor: Actor, wanted: LogFilter
+) -> list[tuple[TransferLog, Facility]]:
+    """Logs the actor may see, newest first, at most PAGE + 1 (one more tells of a next page)."""
+    query = (
+        select(TransferLog, Facility)
+        .join(Facility, col(Facility.id) == col(TransferLog.station_id))
+        .where(_visible(actor))
+    )
+    for word in wanted.words:
+        query = query.where(col(TransferLog.search_text).contains(word, autoescape=True))
+    if wanted.station_id is not None:
+        query = query.where(col(TransferLog.station_id) == wanted.station_id)
+    if wanted.technique_code:
+        query = query.where(col(TransferLog.technique_code) == wanted.technique_code)
+    if wanted.state is not None:
+        query = query.where(col(TransferLog.state) == wanted.state)
+    if wanted.awaits_me:
+        query = query.where(_awaits(actor))
+    if wanted.before is not None:
+        query = query.where(col(TransferLog.id) < wanted.before)
+    newest = query.order_by(col(TransferLog.id).desc()).limit(PAGE + 1)
+    return [(log, station) for log, station in (await work.session.exec(newest)).all()]
+
+
+def _awaits(actor: Actor) -> ColumnElement[bool]:
+    unsigned = exists().where(
+        col(TransferMember.log_id) == col(TransferLog.id),
+        col(TransferMember.person_id) == actor.id,
+        col(TransferMember.signed_at).is_(None),
+    )
+    return (col(TransferLog.state) == TransferState.SUBMITTED) & unsigned
+
+
+async def station_trainees(work: UnitOfWork, station_id: int) -> list[Person]:
+    """Active staff of a station, by given name."""
+    query = select(Person).where(
+        col(Person.facility_id) == station_id, col(Person.state) == PersonState.ACTIVE
+    )
+    return list((await work.session.exec(query.order_by(col(Person.sort_key)))).all())
+
+
+def unsigned_parts(members: Sequence[tuple[TransferMember, Person]]) -> list[TransferPart]:
+    """The parts whose signatures are still missing."""
+    return [member.part for member, _ in members if member.signed_at is None]

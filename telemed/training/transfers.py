@@ -1,0 +1,346 @@
+"""Technical-transfer logs: written by whoever taught, fixed by signature, countersigned by all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete
+from sqlmodel import col
+
+from telemed.accounts.models import Person
+from telemed.accounts.permissions import Action, Actor, Role, TransferFacts, require
+from telemed.core import records
+from telemed.core.audit import AuditTag
+from telemed.core.db import UnitOfWork
+from telemed.core.errors import N_, Conflict, FieldError, Invalid, Missing
+from telemed.core.records import RecordKind, SignatureMethod, SignedRecord
+from telemed.core.text import fold
+from telemed.facilities.models import Facility, FacilityKind
+from telemed.sessions.models import LiveSession, ParticipantRole
+from telemed.sessions.opening import open_for_transfer
+from telemed.training.models import (
+    TransferLog,
+    TransferMember,
+    TransferPart,
+    TransferPlace,
+    TransferState,
+    TransferType,
+)
+from telemed.training.repository import (
+    PAGE,
+    LogFilter,
+    find_log,
+    list_logs,
+    list_members,
+    station_trainees,
+)
+
+LONGEST_HOURS = 12
+MOST_CASES = 200
+MOST_MEMBERS = 30
+
+
+@dataclass(frozen=True)
+class TransferInput:
+    """One session as its author describes it. Case counts by level: watched, helped, did."""
+
+    station_id: int
+    technique_name: str
+    type: TransferType
+    place: TransferPlace
+    starts_at: datetime
+    ends_at: datetime
+    trainer_ids: Sequence[int]
+    trainee_ids: Sequence[int]
+    technique_code: str = ""
+    observed: int = 0
+    assisted: int = 0
+    performed: int = 0
+    evaluation: str = ""
+    incidents: str = ""
+
+
+@dataclass(frozen=True)
+class OpenLog:
+    """A log as the actor sees it."""
+
+    log: TransferLog
+    station: Facility
+    members: Sequence[tuple[TransferMember, Person]]
+    record: SignedRecord | None
+    is_intact: bool
+    may_edit: bool
+    may_sign: bool
+    session: LiveSession | None = None
+    addenda: Sequence[SignedRecord] = field(default_factory=tuple)
+
+
+def _subject(log: TransferLog) -> str:
+    return f"transfer:{log.uid}"
+
+
+def _facts(log: TransferLog, members: Sequence[tuple[TransferMember, Person]]) -> TransferFacts:
+    def ids(part: TransferPart) -> frozenset[int]:
+        return frozenset(member.person_id for member, _ in members if member.part is part)
+
+    return TransferFacts(
+        author_id=log.author_id,
+        station_id=log.station_id,
+        is_draft=log.state is TransferState.DRAFT,
+        trainer_ids=ids(TransferPart.TRAINER),
+        trainee_ids=ids(TransferPart.TRAINEE),
+    )
+
+
+async def _get(
+    work: UnitOfWork, actor: Actor, uid: str, action: Action, *, lock: bool = False
+) -> tuple[TransferLog, list[tuple[TransferMember, Person]]]:
+    require(actor, action)
+    log = await find_log(work, uid, lock=lock)
+    if log is None:
+        raise Missing
+    members = await list_members(work, [log.id or 0])
+    require(actor, action, _facts(log, members))
+    return log, members
+
+
+async def save(
+    work: UnitOfWork, actor: Actor, given: TransferInput, *, uid: str | None = None
+) -> TransferLog:
+    """Start a log or change one that is not signed yet. Raises Invalid, Missing, Conflict."""
+    require(actor, Action.TRANSFER_WRITE)
+    station = await _check(work, actor, given)
+    columns = _columns(given, station)
+    if uid is None:
+        log = TransferLog(author_id=actor.id, created_at=work.now(), **columns)
+    else:
+        log, _ = await _get(work, actor, uid, Action.TRANSFER_WRITE, lock=True)
+        if log.state is not TransferState.DRAFT:
+            raise Conflict("record_signed", N_("Bản này đã ký, chỉ có thể thêm bản bổ sung"))
+        for name, value in columns.items():
+            setattr(log, name, value)
+    work.session.add(log)
+    await work.session.flush()
+    await _set_members(work, log, given)
+    work.audit(AuditTag.TRANSFER_WRITE, actor, _subject(log))
+    return log
+
+
+async def _check(work: UnitOfWork, actor: Actor, given: TransferInput) -> Facility:
+    faults: list[FieldError] = []
+    station = await work.session.get(Facility, given.station_id)
+    own = actor.posted_station_id
+    may_choose = actor.has(Role.TRAINER) or given.station_id == own
+    if station is None or station.kind is not FacilityKind.STATION or not may_choose:
+        faults.append(FieldError("station", "station_unknown", N_("Chọn trạm bạn đang dạy")))
+    hours = (given.ends_at - given.starts_at).total_seconds() / 3600
+    if hours <= 0:
+        text = N_("Giờ kết thúc phải sau giờ bắt đầu")
+        faults.append(FieldError("end", "times_reversed", text))
+    elif hours > LONGEST_HOURS:
+        text = N_("Một buổi dài nhất {most} giờ")
+        faults.append(FieldError("end", "too_long", text, {"most": LONGEST_HOURS}))
+    elif given.starts_at > work.now():
+        text = N_("Chỉ ghi buổi đã diễn ra")
+        faults.append(FieldError("start", "in_future", text))
+    faults += await _check_people(work, given)
+    if faults or station is None:
+        raise Invalid.of(faults)
+    return station
+
+
+async def _check_people(work: UnitOfWork, given: TransferInput) -> list[FieldError]:
+    staff = {person.id for person in await station_trainees(work, given.station_id)}
+    faults = []
+    if not given.trainee_ids or not staff.issuperset(given.trainee_ids):
+        text = N_("Chọn ít nhất một người học của trạm")
+        faults.append(FieldError("trainees", "trainees_missing", text))
+    if not given.trainer_ids or set(given.trainer_ids) & set(given.trainee_ids):
+        text = N_("Chọn ít nhất một người dạy, khác người học")
+        faults.append(FieldError("trainers", "trainers_missing", text))
+    if len(given.trainee_ids) + len(given.trainer_ids) > MOST_MEMBERS:
+        text = N_("Một buổi nhiều nhất {most} người")
+        faults.append(FieldError("trainees", "too_many", text, {"most": MOST_MEMBERS}))
+    return faults
+
+
+def _columns(given: TransferInput, station: Facility) -> dict[str, Any]:
+    words = [given.technique_code, given.technique_name, given.evaluation, station.name]
+    return {
+        "station_id": given.station_id,
+        "technique_code": given.technique_code,
+        "technique_name": given.technique_name,
+        "type": given.type,
+        "place": given.place,
+        "starts_at": given.starts_at,
+        "ends_at": given.ends_at,
+        "observed": given.observed,
+        "assisted": given.assisted,
+        "performed": given.performed,
+        "evaluation": given.evaluation,
+        "incidents": given.incidents,
+        "search_text": fold(" ".join(words)),
+    }
+
+
+async def _set_members(work: UnitOfWork, log: TransferLog, given: TransferInput) -> None:
+    await work.session.exec(delete(TransferMember).where(col(TransferMember.log_id) == log.id))
+    parts = [(person, TransferPart.TRAINER) for person in dict.fromkeys(given.trainer_ids)]
+    parts += [(person, TransferPart.TRAINEE) for person in dict.fromkeys(given.trainee_ids)]
+    for person_id, part in parts:
+        work.session.add(TransferMember(log_id=log.id or 0, person_id=person_id, part=part))
+    await work.session.flush()
+
+
+async def sign(work: UnitOfWork, actor: Actor, uid: str, method: SignatureMethod) -> TransferLog:
+    """Sign as trainer or trainee. A trainer's first signature fixes the log for ever.
+
+    Raises Missing, Conflict (a trainee before a trainer; signed already).
+    """
+    log, members = await _get(work, actor, uid, Action.TRANSFER_SIGN, lock=True)
+    mine = [member for member, _ in members if member.person_id == actor.id]
+    record = await records.find_record(work, RecordKind.TRANSFER_LOG, _subject(log))
+    if record is None:
+        if not any(member.part is TransferPart.TRAINER for member in mine):
+            raise Conflict("trainer_first", N_("Người dạy ký trước, rồi người học ký xác nhận"))
+        content = await _content(work, log, members)
+        record = await records.create_draft(
+            work, RecordKind.TRANSFER_LOG, _subject(log), actor, content
+        )
+    for member in mine:
+        await records.sign(
+            work,
+            record,
+            actor,
+            signed_as=member.part.value,
+            method=method,
+            login_session_id=actor.login_session_id,
+        )
+        member.signed_at = work.now()
+        work.session.add(member)
+    log.record_uid = record.uid
+    is_complete = all(member.signed_at is not None for member, _ in members)
+    log.state = TransferState.COMPLETE if is_complete else TransferState.SUBMITTED
+    work.session.add(log)
+    for member, person in members:
+        if member.signed_at is None:
+            work.announce(f"person:{person.uid}", "transfer_awaits_signature")
+    return log
+
+
+async def _content(
+    work: UnitOfWork, log: TransferLog, members: Sequence[tuple[TransferMember, Person]]
+) -> dict[str, Any]:
+    station = await work.session.get_one(Facility, log.station_id)
+    return {
+        "station": {"code": station.code, "name": station.name},
+        "technique": {"code": log.technique_code, "name": log.technique_name},
+        "type": log.type.value,
+        "place": log.place.value,
+        "starts_at": log.starts_at.isoformat(),
+        "ends_at": log.ends_at.isoformat(),
+        "cases": {
+            "observed": log.observed,
+            "assisted": log.assisted,
+            "performed": log.performed,
+        },
+        "evaluation": log.evaluation,
+        "incidents": log.incidents,
+        "members": [
+            {"name": person.full_name, "title": person.title, "part": member.part.value}
+            for member, person in members
+        ],
+    }
+
+
+async def add_addendum(
+    work: UnitOfWork, actor: Actor, uid: str, *, text: str, reason: str, method: SignatureMethod
+) -> SignedRecord:
+    """A signed addition to a signed log, by anybody who took part."""
+    log, members = await _get(work, actor, uid, Action.TRANSFER_SIGN)
+    record = await records.find_record(work, RecordKind.TRANSFER_LOG, _subject(log))
+    if record is None:
+        raise Missing
+    part = next(member.part for member, _ in members if member.person_id == actor.id)
+    addendum = await records.create_draft(
+        work,
+        RecordKind.TRANSFER_LOG,
+        _subject(log),
+        actor,
+        {"text": text, "author": actor.name, "title": actor.title},
+        amends=record,
+        reason=reason,
+    )
+    await records.sign(
+        work,
+        addendum,
+        actor,
+        signed_as=part.value,
+        method=method,
+        login_session_id=actor.login_session_id,
+    )
+    work.audit(AuditTag.RECORD_ADDENDUM, actor, _subject(log))
+    return addendum
+
+
+async def open_log(work: UnitOfWork, actor: Actor, uid: str) -> OpenLog:
+    """A log with its people and signatures; the look is on record."""
+    log, members = await _get(work, actor, uid, Action.TRANSFER_READ)
+    station = await work.session.get_one(Facility, log.station_id)
+    record = await records.find_record(work, RecordKind.TRANSFER_LOG, _subject(log))
+    signatures = await records.list_signatures(work, record) if record else []
+    unsigned = [m for m, _ in members if m.person_id == actor.id and m.signed_at is None]
+    is_draft = log.state is TransferState.DRAFT
+    teaches = any(member.part is TransferPart.TRAINER for member in unsigned)
+    work.audit(AuditTag.TRANSFER_READ, actor, _subject(log))
+    return OpenLog(
+        log=log,
+        station=station,
+        members=members,
+        record=record,
+        is_intact=record is None or records.is_intact(record, signatures),
+        may_edit=is_draft and actor.has(Role.ROTATED_DOCTOR, Role.TRAINER),
+        may_sign=bool(unsigned) and (teaches or not is_draft),
+        session=await work.session.get(LiveSession, log.session_id) if log.session_id else None,
+        addenda=await records.list_addenda(work, record) if record else (),
+    )
+
+
+async def start_session(work: UnitOfWork, actor: Actor, uid: str) -> LiveSession:
+    """Meet by video about this log: everybody in it is called. Raises Missing, Conflict."""
+    log, members = await _get(work, actor, uid, Action.TRANSFER_WRITE, lock=True)
+    if log.state is not TransferState.DRAFT:
+        raise Conflict("record_signed", N_("Bản này đã ký, chỉ có thể thêm bản bổ sung"))
+    roles = {
+        TransferPart.TRAINER: ParticipantRole.TRAINER,
+        TransferPart.TRAINEE: ParticipantRole.TRAINEE,
+    }
+    session = await open_for_transfer(
+        work,
+        actor,
+        title=log.technique_name,
+        station_id=log.station_id,
+        members=[(member.person_id, roles[member.part]) for member, _ in members],
+    )
+    log.session_id = session.id
+    log.place = TransferPlace.LIVE_SESSION
+    work.session.add(log)
+    return session
+
+
+async def search(
+    work: UnitOfWork, actor: Actor, wanted: LogFilter
+) -> tuple[list[tuple[TransferLog, Facility]], int | None]:
+    """A page of logs, newest first, and where the next one starts."""
+    require(actor, Action.TRANSFER_READ)
+    rows = await list_logs(work, actor, wanted)
+    older = rows[PAGE - 1][0].id if len(rows) > PAGE else None
+    return rows[:PAGE], older
+
+
+async def list_awaiting(work: UnitOfWork, actor: Actor) -> list[tuple[TransferLog, Facility]]:
+    """Logs that wait for the actor's signature; for the home page."""
+    return await list_logs(work, actor, LogFilter(awaits_me=True))
