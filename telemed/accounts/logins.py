@@ -104,6 +104,18 @@ async def rotate_login(work: UnitOfWork, login_session_id: int, limits: LoginLim
     return token
 
 
+async def demote_login(work: UnitOfWork, login_session_id: int) -> str:
+    """Take a login back to the step before its second factor, under a new token."""
+    login = await work.session.get_one(LoginSession, login_session_id)
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    login.token_hash = hash_token(token)
+    login.strength = LoginStrength.PASSWORD
+    login.expires_at = work.now() + PENDING_LASTS
+    work.session.add(login)
+    await work.session.flush()
+    return token
+
+
 async def resolve_login(work: UnitOfWork, token: str) -> Actor | None:
     """Whoever holds this token of a full and living login, with today's roles and posting."""
     return await _find_actor(work, col(LoginSession.token_hash) == hash_token(token))

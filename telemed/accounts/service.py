@@ -36,7 +36,7 @@ from telemed.accounts.models import (
 from telemed.accounts.passwords import PasswordHasher, PasswordPolicy
 from telemed.accounts.permissions import SECOND_FACTOR_ROLES, Actor, Role
 from telemed.accounts.second_factor import SecretBox, begin_setup, match_code, use_step
-from telemed.accounts.throttle import NAME, NETWORK, Throttle
+from telemed.accounts.throttle import NAME, NETWORK, Key, Throttle
 from telemed.core.audit import AuditTag
 from telemed.core.config import Settings
 from telemed.core.db import Database, UnitOfWork
@@ -47,8 +47,10 @@ __all__ = [
     "Accounts",
     "Pending",
     "SignedIn",
+    "confirm_password",
     "find_pending",
     "finish_sign_in",
+    "forgive_guesses",
     "is_demo_open",
     "list_logins",
     "needs_second_factor",
@@ -264,8 +266,23 @@ async def reauthenticate(
 
     Raises Invalid naming `password` or `code`.
     """
-    key = ("again", actor.uid, str(actor.login_session_id))
-    accounts.throttle.admit([(key, NAME)], work.now())
+    is_coded = await confirm_password(work, accounts, actor, password)
+    if is_coded:
+        await _spend_code(work, accounts, actor, code, refused=AuditTag.REAUTHENTICATE)
+    forgive_guesses(accounts, actor)
+    method = SignatureMethod.PASSWORD_AND_CODE if is_coded else SignatureMethod.PASSWORD
+    work.audit(AuditTag.REAUTHENTICATE, actor, f"person:{actor.uid}", method=method.value)
+    return method
+
+
+async def confirm_password(
+    work: UnitOfWork, accounts: Accounts, actor: Actor, password: str
+) -> bool:
+    """Check the actor's own password; True when a second factor is set up as well.
+
+    Each call counts as a guess until `forgive_guesses`. Raises Invalid naming `password`.
+    """
+    accounts.throttle.admit([(_again(actor), NAME)], work.now())
     stored, is_coded = await _find_factors(accounts.database, actor.id)
     verdict = await accounts.hasher.verify(stored, password)
     if not verdict.is_right:
@@ -273,12 +290,16 @@ async def reauthenticate(
             AuditTag.REAUTHENTICATE, actor, f"person:{actor.uid}", refused="password"
         )
         raise Invalid("password_wrong", N_("Mật khẩu không đúng"), field="password")
-    if is_coded:
-        await _spend_code(work, accounts, actor, code, refused=AuditTag.REAUTHENTICATE)
-    accounts.throttle.forgive(key)
-    method = SignatureMethod.PASSWORD_AND_CODE if is_coded else SignatureMethod.PASSWORD
-    work.audit(AuditTag.REAUTHENTICATE, actor, f"person:{actor.uid}", method=method.value)
-    return method
+    return is_coded
+
+
+def forgive_guesses(accounts: Accounts, actor: Actor) -> None:
+    """Whoever guessed has shown who they are."""
+    accounts.throttle.forgive(_again(actor))
+
+
+def _again(actor: Actor) -> Key:
+    return ("again", actor.uid, str(actor.login_session_id))
 
 
 async def _find_factors(database: Database, person_id: int) -> tuple[str | None, bool]:
