@@ -13,6 +13,7 @@ from telemed.patients.models import ConsentPurpose
 
 QUESTIONS_LIMIT = 10
 QUESTIONS_SHOWN = 2
+QUESTION_LIST = "question"
 QUESTIONS = tuple(f"question_{number}" for number in range(1, QUESTIONS_LIMIT + 1))
 VITAL_PREFIX = "vital_"
 MAIN_VITALS = (
@@ -27,9 +28,8 @@ OTHER_VITALS = tuple(key for key in VitalKey if key not in MAIN_VITALS)
 PURPOSES: Mapping[str, ConsentPurpose] = {
     f"agree_{purpose.value}": purpose for purpose in ConsentPurpose
 }
-# What was read out, version by version: ticks under an older text do not count.
-CONSENT_TEXT = " ".join(CURRENT[purpose].version for purpose in ConsentPurpose)
-TICKED = "on"
+# A tick says to which wording it belongs: one under an older wording does not count.
+TICKS: Mapping[str, str] = {name: CURRENT[purpose].version for name, purpose in PURPOSES.items()}
 
 TEXT_LIMITS: Mapping[str, int] = {
     **dict.fromkeys(QUESTIONS, 1000),
@@ -90,7 +90,7 @@ SECTIONS = (
     ),
 )
 # Kept with the draft, typed by nobody.
-HIDDEN = ("question_count", "allergy_seen", "consent_text")
+HIDDEN = ("allergy_seen",)
 FIELDS = (*(name for section in SECTIONS for name in section.fields), *HIDDEN)
 # Filled in before anybody has typed, so they say nothing about a section being begun.
 PREFILLED = frozenset({"taken_date", "allergy_state", "allergies", "language"})
@@ -100,22 +100,19 @@ _PLACE = {name: place for place, name in enumerate(FIELDS)}
 _RAW_LIMIT = 20_000
 _RAW_TOTAL = 60_000
 _NAME_SHOWN = 40
+_NAMES_SHOWN = 20
 
 
 def bounded_fields(given: Mapping[str, str]) -> dict[str, str]:
-    """What was typed, untouched, within the size of a form; empty fields are left out.
+    """What was typed, untouched, within the size of a form; only questions may be empty.
 
     Raises Invalid for a name that the form does not have, TooLarge for far too much text.
     """
     unknown = [name for name in given if name not in _KNOWN]
     if unknown:
         message = N_("Phiếu không có ô này")
-        raise Invalid.of(
-            [
-                FieldError(clean_line(n)[:_NAME_SHOWN], "unknown_field", message)
-                for n in unknown[:20]
-            ]
-        )
+        names = [clean_line(name)[:_NAME_SHOWN] for name in unknown[:_NAMES_SHOWN]]
+        raise Invalid.of([FieldError(name, "unknown_field", message) for name in names])
     total = 0
     for name, text in given.items():
         total += len(text)
@@ -124,7 +121,35 @@ def bounded_fields(given: Mapping[str, str]) -> dict[str, str]:
             params = {"limit": _RAW_LIMIT}
             field = FieldError(name, "draft_too_large", message, params)
             raise TooLarge("draft_too_large", message, fields=[field], **params)
-    return {name: text for name, text in given.items() if text}
+    # Browsers send line ends in two ways; they are one and the same text.
+    return {
+        name: text.replace("\r\n", "\n")
+        for name, text in given.items()
+        if text or name in QUESTIONS
+    }
+
+
+def from_values(values: Mapping[str, str | list[str]]) -> dict[str, str]:
+    """Fields as browsers send them: questions as one list, a tick as a list of at most one."""
+    fields: dict[str, str] = {}
+    for name, value in values.items():
+        if name == QUESTION_LIST:
+            texts = [value] if isinstance(value, str) else value
+            fields |= {f"question_{n}": text for n, text in enumerate(texts, start=1)}
+        elif isinstance(value, str):
+            fields[name] = value
+        elif len(value) > 1:
+            message = N_("Mục này được gửi nhiều lần")
+            raise Invalid("repeated", message, field=clean_line(name)[:_NAME_SHOWN])
+        else:
+            fields[name] = "".join(value)
+    return fields
+
+
+def to_values(fields: Mapping[str, str]) -> dict[str, str | list[str]]:
+    """The same, on the way back to a browser; what nobody types stays here."""
+    typed = {n: t for n, t in fields.items() if n not in QUESTIONS and n not in HIDDEN}
+    return {QUESTION_LIST: [fields.get(name, "") for name in shown_questions(fields)], **typed}
 
 
 def in_form_order(errors: list[FieldError]) -> list[FieldError]:
@@ -135,18 +160,16 @@ def in_form_order(errors: list[FieldError]) -> list[FieldError]:
     return sorted(first.values(), key=lambda error: _PLACE.get(error.field, len(_PLACE)))
 
 
-def questions_shown(fields: Mapping[str, str]) -> int:
-    """How many question boxes to show: those asked for, and those that hold text."""
-    asked = fields.get("question_count", "")
-    count = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 2 else 0
-    last = max((n for n, name in enumerate(QUESTIONS, start=1) if fields.get(name)), default=0)
-    return min(max(count, last, QUESTIONS_SHOWN), QUESTIONS_LIMIT)
+def shown_questions(fields: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of the question boxes to show: those that were there before, at least two."""
+    last = max((n for n, name in enumerate(QUESTIONS, start=1) if name in fields), default=0)
+    return QUESTIONS[: max(last, QUESTIONS_SHOWN)]
 
 
 def with_question(fields: Mapping[str, str]) -> dict[str, str]:
     """The same form with one more question box."""
-    count = min(questions_shown(fields) + 1, QUESTIONS_LIMIT)
-    return {**fields, "question_count": str(count)}
+    more = QUESTIONS[: len(shown_questions(fields)) + 1]
+    return {**fields, more[-1]: fields.get(more[-1], "")}
 
 
 def with_icd_choice(fields: Mapping[str, str]) -> dict[str, str]:
@@ -154,13 +177,3 @@ def with_icd_choice(fields: Mapping[str, str]) -> dict[str, str]:
     rest = {name: text for name, text in fields.items() if name != "icd_choice"}
     chosen = fields.get("icd_choice", "")
     return {**rest, "icd": chosen} if chosen else rest
-
-
-def without_stale_consent(fields: Mapping[str, str]) -> dict[str, str]:
-    """Answers given to an older wording have to be asked for again."""
-    kept = dict(fields)
-    if kept.get("consent_text", CONSENT_TEXT) != CONSENT_TEXT:
-        for name in ("basis", *PURPOSES):
-            kept.pop(name, None)
-    kept["consent_text"] = CONSENT_TEXT
-    return kept

@@ -10,16 +10,14 @@ from typing import TypeVar
 
 from telemed.consults.models import Urgency
 from telemed.consults.request_fields import (
-    CONSENT_TEXT,
     PURPOSES,
     QUESTIONS,
     TEXT_LIMITS,
-    TICKED,
+    TICKS,
     VITAL_PREFIX,
     in_form_order,
 )
 from telemed.consults.request_input import (
-    LANGUAGES,
     Choices,
     ConsentInput,
     IcdChoice,
@@ -30,6 +28,7 @@ from telemed.core.clock import LOCAL_ZONE
 from telemed.core.errors import N_, FieldError, Invalid, Param
 from telemed.core.text import clean_line, clean_text
 from telemed.patients.identity import shown
+from telemed.patients.languages import LANGUAGES, VIETNAMESE
 from telemed.patients.models import AllergyState, ConsentGiver, ConsentPurpose
 
 # Below seven years the guardian alone decides (Law 91/2025).
@@ -288,11 +287,9 @@ def _addressee(reading: _Reading, choices: Choices) -> tuple[int | None, int | N
 def _consent(reading: _Reading, choices: Choices) -> ConsentInput | None:
     missing = N_("Chọn ai đồng ý cho hội chẩn, hoặc chọn căn cứ cấp cứu")
     giver = reading.choice("basis", _by_value(ConsentGiver), missing)
-    agreed = frozenset(
-        purpose for name, purpose in PURPOSES.items() if reading.typed(name) == TICKED
-    )
+    agreed = _ticked(reading)
     name, interpreter = reading.text("giver_name"), reading.text("interpreter")
-    language = reading.choice("language", {code: code for code in LANGUAGES}) or "vi"
+    language = reading.choice("language", {code: code for code in LANGUAGES}) or VIETNAMESE
     if giver is None:
         return None
     if giver is ConsentGiver.EMERGENCY:
@@ -306,10 +303,19 @@ def _consent(reading: _Reading, choices: Choices) -> ConsentInput | None:
     if giver is ConsentGiver.PATIENT and choices.age_years < GUARDIAN_BELOW_YEARS:
         message = N_("Trẻ dưới {limit} tuổi: người đại diện đồng ý")
         reading.refuse("basis", "guardian_needed", message, limit=GUARDIAN_BELOW_YEARS)
-    if reading.fields.get("consent_text", CONSENT_TEXT) != CONSENT_TEXT:
-        message = N_("Lời hỏi đồng ý vừa đổi. Đọc lại cho người bệnh rồi đánh dấu lại.")
-        reading.refuse("basis", "consent_text_stale", message)
     return ConsentInput(giver, name, agreed, language, interpreter)
+
+
+def _ticked(reading: _Reading) -> frozenset[ConsentPurpose]:
+    agreed = set()
+    for name, purpose in PURPOSES.items():
+        tick = reading.typed(name)
+        if tick == TICKS[name]:
+            agreed.add(purpose)
+        elif tick:
+            message = N_("Lời hỏi đồng ý vừa đổi. Đọc lại cho người bệnh rồi đánh dấu lại.")
+            reading.refuse(name, "consent_text_stale", message)
+    return frozenset(agreed)
 
 
 def _refuse_unasked(reading: _Reading, agreed: frozenset[ConsentPurpose]) -> None:

@@ -8,18 +8,8 @@ from datetime import datetime
 
 from telemed.consults.models import LegalBasis, Urgency
 from telemed.consults.vitals import Vitals
-from telemed.core.errors import N_
 from telemed.patients.models import AllergyState, ConsentGiver, ConsentPurpose
 
-LANGUAGES: Mapping[str, str] = {
-    "vi": N_("Tiếng Việt"),
-    "tai": N_("Tiếng Thái"),
-    "hmn": N_("Tiếng Hmông"),
-    "kjg": N_("Tiếng Khơ-mú"),
-    "hni": N_("Tiếng Hà Nhì"),
-    "lao": N_("Tiếng Lào"),
-    "other": N_("Tiếng khác"),
-}
 LEGAL_BASES: Mapping[ConsentGiver, LegalBasis] = {
     ConsentGiver.PATIENT: LegalBasis.CONSENT,
     ConsentGiver.GUARDIAN: LegalBasis.GUARDIAN_CONSENT,

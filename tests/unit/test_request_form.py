@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -8,16 +9,17 @@ from hypothesis import strategies as st
 
 from telemed.consults.models import Urgency
 from telemed.consults.request_fields import (
-    CONSENT_TEXT,
     FIELDS,
     QUESTIONS,
     SECTIONS,
     TEXT_LIMITS,
+    TICKS,
     bounded_fields,
-    questions_shown,
+    from_values,
+    shown_questions,
+    to_values,
     with_icd_choice,
     with_question,
-    without_stale_consent,
 )
 from telemed.consults.request_form import find_errors, find_icd_code, read_request
 from telemed.consults.request_input import Choices, Colleague, IcdChoice, RequestInput
@@ -53,8 +55,7 @@ COMPLETE = {
     "urgency": "urgent",
     "specialty": "internal",
     "basis": "patient",
-    "agree_consult": "on",
-    "consent_text": CONSENT_TEXT,
+    "agree_consult": TICKS["agree_consult"],
 }
 
 
@@ -222,6 +223,8 @@ class TestAddressee:
 
 
 class TestConsent:
+    EMERGENCY: ClassVar = COMPLETE | {"basis": "emergency", "agree_consult": ""}
+
     def test_refusing_recording_and_teaching_does_not_block(self) -> None:
         assert read().consent.agreed == {ConsentPurpose.CONSULT}
 
@@ -229,13 +232,14 @@ class TestConsent:
         assert wrong(agree_consult="") == {"agree_consult": "agree_consult_missing"}
 
     def test_an_emergency_asks_nobody(self) -> None:
-        consent = read(basis="emergency", agree_consult="").consent
+        consent = read_request(self.EMERGENCY, CHOICES).consent
 
         assert consent.giver is ConsentGiver.EMERGENCY
         assert consent.agreed == set()
 
     def test_an_emergency_is_no_consent_to_record_or_teach(self) -> None:
-        errors = wrong(basis="emergency", agree_recording="on", agree_teaching="on")
+        ticks = {name: TICKS[name] for name in ("agree_recording", "agree_teaching")}
+        errors = {e.field: e.code for e in find_errors(self.EMERGENCY | ticks, CHOICES)}
 
         assert errors == {"agree_recording": "agree_unasked", "agree_teaching": "agree_unasked"}
 
@@ -248,15 +252,10 @@ class TestConsent:
 
         assert wrong(child) == {"basis": "guardian_needed"}
 
-    def test_ticks_under_an_older_text_do_not_count(self) -> None:
-        assert wrong(consent_text="2019-01") == {"basis": "consent_text_stale"}
-        shown = without_stale_consent(COMPLETE | {"consent_text": "2019-01"})
-        assert set(COMPLETE) - set(shown) == {"basis", "agree_consult"}
-        assert without_stale_consent(COMPLETE) == COMPLETE
-
-    @pytest.mark.parametrize("typed", ["true", "1", "yes", "ON"])
-    def test_only_the_tick_of_the_form_is_a_tick(self, typed: str) -> None:
-        assert wrong(agree_consult=typed) == {"agree_consult": "agree_consult_missing"}
+    @pytest.mark.parametrize("tick", ["2019-01", "on", "true", "1"])
+    def test_a_tick_under_another_text_does_not_count(self, tick: str) -> None:
+        assert wrong(agree_consult=tick) == {"agree_consult": "consent_text_stale"}
+        assert wrong(agree_teaching=tick) == {"agree_teaching": "consent_text_stale"}
 
 
 class TestSections:
@@ -265,7 +264,7 @@ class TestSections:
         return {s.id: section_state(s, fields, errors, is_sent=is_sent) for s in SECTIONS}
 
     def test_a_fresh_form_lacks_what_is_needed_and_no_more(self) -> None:
-        states = self.states({"taken_date": "23/11/2026", "language": "vi"})
+        states = self.states({"taken_date": "23/11/2026", "language": "vi", "question_2": ""})
 
         assert states == {
             "nguoi-benh": SectionState.DONE,
@@ -291,7 +290,7 @@ class TestSections:
 
 class TestDraftFields:
     def test_what_was_typed_is_kept_as_it_is(self) -> None:
-        typed = {"vital_spo2": " 9 3 0 ", "reason": "a\r\n\r\n\r\nb  "}
+        typed = {"vital_spo2": " 9 3 0 ", "reason": "a\n\n\nb  "}
 
         assert bounded_fields(typed | {"history": ""}) == typed
 
@@ -310,11 +309,34 @@ class TestDraftFields:
             bounded_fields(fields)
 
     def test_questions_are_added_up_to_ten(self) -> None:
-        assert questions_shown({}) == 2
-        assert questions_shown({"question_5": "?"}) == 5
-        assert questions_shown(with_question({"question_count": "5"})) == 6
-        assert questions_shown(with_question({"question_count": "99"})) == 10
-        assert questions_shown({"question_count": "²"}) == 2
+        assert len(shown_questions({})) == 2
+        assert len(shown_questions({"question_5": "?"})) == 5
+        more: dict[str, str] = {}
+        for _ in range(12):
+            more = with_question(more)
+        assert bounded_fields(more) == more
+        assert shown_questions(more) == QUESTIONS
+
+    def test_line_ends_of_forms_and_of_scripts_are_one_text(self) -> None:
+        assert bounded_fields({"reason": "a\r\nb"}) == bounded_fields({"reason": "a\nb"})
+
+    def test_fields_travel_as_browsers_send_them(self) -> None:
+        sent = {"question": ["a", "", "c"], "agree_consult": ["2026-01"], "agree_teaching": []}
+        fields = bounded_fields(from_values({**sent, "reason": "x"}))
+
+        assert fields == {
+            "question_1": "a",
+            "question_2": "",
+            "question_3": "c",
+            "agree_consult": "2026-01",
+            "reason": "x",
+        }
+        back = to_values({**fields, "allergy_seen": "none"})
+        assert back == {"question": ["a", "", "c"], "agree_consult": "2026-01", "reason": "x"}
+
+    def test_one_box_does_not_come_twice(self) -> None:
+        with pytest.raises(Invalid):
+            from_values({"reason": ["x", "y"]})
 
     def test_a_code_that_was_picked_takes_the_place_of_the_search(self) -> None:
         picked = with_icd_choice({"icd": "pneumonia", "icd_choice": "J18.1"})
