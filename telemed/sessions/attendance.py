@@ -1,15 +1,51 @@
-"""Who met when, for the minutes: every session of a case with its comings and goings."""
+"""Who met when: the list that minutes and transfer logs carry."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import col, select
 
 from telemed.consults.models import Consult
 from telemed.core.db import UnitOfWork
-from telemed.sessions.models import LeaveReason, LiveSession
+from telemed.sessions.models import LeaveReason, LiveSession, ParticipantRole
 from telemed.sessions.repository import list_stays
+
+
+@dataclass(frozen=True)
+class Stay:
+    """One coming and going; without an end while it lasts."""
+
+    person_id: int
+    name: str
+    title: str
+    role: ParticipantRole
+    joined_at: datetime
+    left_at: datetime | None
+    reason: LeaveReason | None
+
+    @property
+    def seconds(self) -> int | None:
+        """How long it lasted."""
+        return round((self.left_at - self.joined_at).total_seconds()) if self.left_at else None
+
+
+async def list_attendance(work: UnitOfWork, session: LiveSession) -> list[Stay]:
+    """Every stay of a session that the caller was let into, in the order of coming."""
+    return [
+        Stay(
+            person_id=participant.person_id,
+            name=person.full_name,
+            title=person.title,
+            role=participant.role,
+            joined_at=stay.joined_at,
+            left_at=stay.left_at,
+            reason=stay.leave_reason,
+        )
+        for stay, participant, person in await list_stays(work, session.id or 0)
+    ]
 
 
 async def list_meetings(work: UnitOfWork, consult: Consult) -> list[dict[str, Any]]:
