@@ -50,7 +50,10 @@ SLOW_SUITES = ("faults", "browser")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow suites by their folder, and put them last."""
+    """Mark the slow suites by their folder, and put them last.
+
+    Parameters taken from a set come in another order in every worker; line and name do not.
+    """
     for item, suite in product(items, SLOW_SUITES):
         if item.path.is_relative_to(Path(__file__).parent / suite):
             item.add_marker(suite)
@@ -58,9 +61,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
-def _turn(item: pytest.Item) -> int:
+def _turn(item: pytest.Item) -> tuple[int, Path, int, str]:
     group = item.get_closest_marker("xdist_group")
-    return SLOW_SUITES.index(group.args[0]) + 1 if group else 0
+    suite = SLOW_SUITES.index(group.args[0]) + 1 if group else 0
+    return suite, item.path, item.location[1] or 0, item.name
 
 
 # Short looks at the disk: before anybody is served, once a connection, once a template.
