@@ -335,6 +335,21 @@ async def test_nobody_sees_the_registry_without_signing_in(client: Client, path:
     assert answer.headers["Location"].startswith("/sign-in")
 
 
+# --- cases -----------------------------------------------------------------------------------
+
+
+async def test_the_record_lists_the_cases_of_the_patient(
+    station: Station, make: Factory, work: UnitOfWork
+) -> None:
+    case = await make.case(doctor=station.doctor, reason="Ho, khó thở")
+    other = await make.case(doctor=station.doctor)
+    await work.commit()
+    page = await (await station.browser.get(f"/patients/{case.patient.uid}")).text()
+    assert f'href="/consults/{case.consult.uid}"' in page
+    assert "Ho, khó thở" in page
+    assert other.consult.uid not in page
+
+
 # --- agreements ------------------------------------------------------------------------------
 
 
