@@ -142,6 +142,7 @@ async def list_assigned(
     actor: Actor,
     states: Collection[ConsultState],
     *,
+    uid: str | None = None,
     after: Cursor | None = None,
     limit: int = PAGE_SIZE,
 ) -> list[CaseRow]:
@@ -152,6 +153,8 @@ async def list_assigned(
         col(Consult.assigned_id) == actor.id,
         or_(closed_at.is_(None), closed_at >= work.now() - days),
     ]
+    if uid is not None:
+        scope.append(col(Consult.uid) == uid)
     return await _list_cases(work, actor, states, scope, after=after, limit=limit)
 
 

@@ -130,7 +130,7 @@ async def find_last_asker(work: UnitOfWork, consult: Consult) -> int | None:
     return (await work.session.exec(query)).one_or_none()
 
 
-async def find_place_names(work: UnitOfWork, consult: Consult) -> tuple[str, str]:
+async def get_place_names(work: UnitOfWork, consult: Consult) -> tuple[str, str]:
     """Names of the station and of the specialty; the latter is empty while nobody chose one."""
     query = (
         select(Facility.name, Specialty.name)

@@ -1,0 +1,144 @@
+"""Everything one case page shows, gathered once for whoever may read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from telemed.accounts.permissions import Action, Actor
+from telemed.consults import lists, repository
+from telemed.consults.conversation import Line, list_lines
+from telemed.consults.lifecycle import ConsultState
+from telemed.consults.models import Consult, ConsultQuestion
+from telemed.consults.repository import PersonCard
+from telemed.consults.rows import CaseRow
+from telemed.consults.service import get_case
+from telemed.consults.steps import Side, Step, step_of
+from telemed.consults.timeline import Moment, as_data, people_in, tell
+from telemed.consults.vital_cells import VitalCell, cells_of
+from telemed.core.audit import AuditTag
+from telemed.core.db import UnitOfWork
+from telemed.core.events import Event, last_number, list_events, stream_of
+from telemed.patients.models import Patient
+
+EVENTS_SHOWN = 500
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """A case as one of its two sides sees it."""
+
+    consult: Consult
+    patient: Patient
+    station: str
+    specialty: str
+    side: Side
+    requester: PersonCard
+    specialist: PersonCard | None
+    asker: PersonCard | None
+    questions: Sequence[ConsultQuestion]
+    cells: Sequence[VitalCell]
+    taken_at: datetime | None
+    moments: Sequence[Moment]
+    lines: Sequence[Line]
+    step: Step
+    last_event: int
+
+    @property
+    def partner(self) -> PersonCard | None:
+        """Who is at the other end of the conversation; nobody while the case waits."""
+        return self.specialist if self.side is Side.STATION else self.requester
+
+
+@dataclass(frozen=True)
+class LogPage:
+    """A part of the log of a case, in the form that goes over the wire."""
+
+    events: Sequence[dict[str, object]]
+    last_event: int
+    more: bool
+
+
+def side_of(consult: Consult, actor: Actor) -> Side:
+    """Station people see it from their station, even if they are specialists elsewhere."""
+    return Side.STATION if consult.station_id in actor.station_ids else Side.SPECIALIST
+
+
+async def open_case(work: UnitOfWork, actor: Actor, uid: str) -> CaseFile:
+    """The whole case; the read is on record."""
+    consult = await get_case(work, actor, uid, Action.CONSULT_READ)
+    work.audit(
+        AuditTag.CONSULT_READ,
+        actor,
+        stream_of("consult", uid),
+        patient_id=consult.patient_id,
+    )
+    events = await _all_events(work, consult)
+    asker_id = await _asker(work, consult)
+    ids = {*people_in(events), consult.requester_id, consult.assigned_id, asker_id}
+    people = await repository.get_people(work, ids)
+    station, specialty = await repository.get_place_names(work, consult)
+    signs = await repository.list_vital_signs(work, consult)
+    side = side_of(consult, actor)
+    return CaseFile(
+        consult=consult,
+        patient=await work.session.get_one(Patient, consult.patient_id),
+        station=station,
+        specialty=specialty,
+        side=side,
+        requester=people[consult.requester_id],
+        specialist=people.get(consult.assigned_id or 0),
+        asker=people.get(asker_id or 0),
+        questions=await repository.list_questions(work, consult),
+        cells=cells_of(signs[0], consult.patient_age_years) if signs else (),
+        taken_at=signs[0].taken_at if signs else None,
+        moments=tell(events, people),
+        lines=await list_lines(work, actor, consult),
+        step=step_of(consult.state, side),
+        last_event=events[-1].number if events else 0,
+    )
+
+
+async def _asker(work: UnitOfWork, consult: Consult) -> int | None:
+    if consult.state is not ConsultState.NEEDS_INFO:
+        return None
+    return await repository.find_last_asker(work, consult)
+
+
+async def _all_events(work: UnitOfWork, consult: Consult) -> list[Event]:
+    """The newest part of the log; a case of more steps than that shows the newest ones."""
+    stream = stream_of("consult", consult.uid)
+    newest = await last_number(work, stream)
+    return await list_events(work, stream, after=max(0, newest - EVENTS_SHOWN))
+
+
+async def list_log(work: UnitOfWork, actor: Actor, uid: str, after: int) -> LogPage:
+    """What happened to a case after a number, for a page that missed something."""
+    consult = await get_case(work, actor, uid, Action.CONSULT_READ)
+    work.audit(
+        AuditTag.CONSULT_READ,
+        actor,
+        stream_of("consult", uid),
+        patient_id=consult.patient_id,
+        after=after,
+    )
+    stream = stream_of("consult", uid)
+    found = await list_events(work, stream, after=after, limit=EVENTS_SHOWN + 1)
+    shown = found[:EVENTS_SHOWN]
+    people = await repository.get_people(work, people_in(shown))
+    last = shown[-1].number if len(found) > len(shown) else await last_number(work, stream)
+    return LogPage(as_data(shown, people), last, len(found) > len(shown))
+
+
+async def list_for_patient(work: UnitOfWork, actor: Actor, patient: Patient) -> list[CaseRow]:
+    """The consults of a patient that the actor may open, newest first; the look is on record.
+
+    The patient is one that the actor has been given; each consult is asked for again.
+    """
+    assert patient.id
+    rows = await lists.list_of_patient(work, actor, patient.id)
+    if rows:
+        cases = [row.uid for row in rows]
+        work.audit(AuditTag.CONSULT_LIST, actor, patient.uid, patient_id=patient.id, cases=cases)
+    return rows
