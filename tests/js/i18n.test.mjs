@@ -56,3 +56,22 @@ describe("what is left of the time", () => {
     it(`of ${minutes} minutes is “${words}”`, () => assert.equal(formatRemaining(minutes), words));
   }
 });
+
+describe("another language", () => {
+  const speak = async (context, lang) => {
+    globalThis.document = { documentElement: { lang } };
+    context.after(() => delete globalThis.document);
+    return import(`../../static/js/i18n.js?${lang}`);
+  };
+
+  it("without a table is answered in Vietnamese", async (context) => {
+    const other = await speak(context, "xx");
+    assert.equal(other.t("Còn {n} ca", { n: 2 }), "Còn 2 ca");
+  });
+
+  it("writes English numbers with a point and keeps the day first", async (context) => {
+    const english = await speak(context, "en");
+    assert.equal(english.formatNumber(4213.5), "4,213.5");
+    assert.equal(english.formatDateTime(MORNING), "09:41 22/11/2026");
+  });
+});
