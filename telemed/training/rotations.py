@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from sqlmodel import col, select
 
@@ -85,7 +86,7 @@ async def save(
     return rotation
 
 
-def _columns(given: RotationInput, person: Person) -> dict[str, object]:
+def _columns(given: RotationInput, person: Person) -> dict[str, Any]:
     return {
         "decision_number": given.decision_number,
         "decision_date": given.decision_date,

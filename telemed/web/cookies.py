@@ -33,6 +33,18 @@ def set_login_token(request: web.Request, response: web.StreamResponse, token: s
     )
 
 
+def set_locale(request: web.Request, response: web.StreamResponse, locale: str) -> None:
+    """Remember a language for as long as the browser is open."""
+    response.set_cookie(
+        LOCALE_COOKIE,
+        locale,
+        path="/",
+        secure=request.app[SETTINGS].is_https,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
 def clear_login_token(request: web.Request, response: web.StreamResponse) -> None:
     """Take the login back and whatever the browser kept of it."""
     settings = request.app[SETTINGS]

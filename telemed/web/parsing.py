@@ -45,12 +45,13 @@ _MESSAGES = {
     "greater_than": N_("Phải lớn hơn {gt}"),
     "less_than_equal": N_("Phải từ {le} trở xuống"),
     "less_than": N_("Phải nhỏ hơn {lt}"),
-    "date_from_datetime_parsing": N_("Ngày chưa đúng dạng"),
-    "date_parsing": N_("Ngày chưa đúng dạng"),
+    "date_from_datetime_parsing": N_("Ngày ghi như 29/11/2026"),
+    "date_parsing": N_("Ngày ghi như 29/11/2026"),
     "datetime_parsing": N_("Ngày giờ chưa đúng dạng"),
     "datetime_from_date_parsing": N_("Ngày giờ chưa đúng dạng"),
     "too_short": N_("Ghi ít nhất {min_length} mục"),
     "too_long": N_("Nhiều quá {max_length} mục"),
+    "clock_malformed": N_("Giờ ghi như 07:30"),
     "repeated": N_("Mục này được gửi nhiều lần"),
     "nul": N_("Có ký tự không ghi được"),
 }
@@ -117,6 +118,17 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
 def read_query(request: web.Request, model: type[Model]) -> Model:
     """The query string as a model; an empty field counts as not given."""
     return validate(model, _collect(request.query, model))
+
+
+def local_day(text: object) -> object:
+    """29/11/2026, as days are written here, into what a date field takes."""
+    if not isinstance(text, str):
+        return text
+    parts = text.strip().split("/")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+        return text
+    day, month, year = parts
+    return f"{year:0>4}-{month:0>2}-{day:0>2}"
 
 
 def typed_values(request: web.Request) -> Mapping[str, Any]:
