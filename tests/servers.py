@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import secrets
 import shutil
 import signal
@@ -18,12 +19,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import asyncpg
 
 ROOT = Path(__file__).parents[1]
+PORTS = range(20_000, 32_000)
 START_SECONDS = 60
 STOP_SECONDS = 30
 FAST_DIRECTORIES = ("/dev/shm",)
@@ -31,10 +34,12 @@ UNPRIVILEGED = ("postgres", "nobody")
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on, below those that outgoing connections take."""
+    for port in random.sample(PORTS, k=100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port")
 
 
 def fast_directory() -> Path | None:
