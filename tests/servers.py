@@ -35,7 +35,7 @@ UNPRIVILEGED = ("postgres", "nobody")
 
 def free_port() -> int:
     """A loopback port that nobody listens on, below those that outgoing connections take."""
-    for port in random.sample(PORTS, k=100):
+    for port in random.SystemRandom().sample(PORTS, k=100):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
