@@ -10,7 +10,10 @@ from typing import Any
 
 from aiohttp import web
 
+from telemed.accounts.own.views import routes as own_account_routes
 from telemed.accounts.service import Accounts
+from telemed.accounts.views import routes as account_routes
+from telemed.consults.service import EXPIRE_JOB, expire
 from telemed.core.clock import LOCAL_ZONE, Clock, SystemClock, TaskOwner
 from telemed.core.config import Settings
 from telemed.core.db import Announcer, Database
@@ -31,6 +34,7 @@ from telemed.keys import (
     PREVIEWER,
     RENDERER,
     SETTINGS,
+    SIGNALING,
     STORAGE,
     SYNTHETIC,
     TASKS,
@@ -38,6 +42,11 @@ from telemed.keys import (
 from telemed.patients.birth import Birth, age_on
 from telemed.patients.views import routes as patient_routes
 from telemed.scheduling.views import routes as schedule_routes
+from telemed.sessions.jobs import JOBS as session_jobs
+from telemed.sessions.minutes_views import routes as minutes_routes
+from telemed.signaling.server import Signaling
+from telemed.training.transfer_views import routes as transfer_routes
+from telemed.training.views import routes as rotation_routes
 from telemed.web.assets import Assets
 from telemed.web.health import routes as health_routes
 from telemed.web.middleware import MIDDLEWARES
@@ -64,7 +73,8 @@ def create_app(settings: Settings, overrides: Overrides | None = None) -> web.Ap
     app[SETTINGS] = settings
     app[CLOCK] = instead.clock or SystemClock()
     _add_pages(app)
-    _add_data(app, instead.announcer)
+    _add_data(app)
+    _add_signaling(app, instead.announcer)
     app[ROUTE_TABLE] = RouteTable()
     for routes in ROOMS:
         app[ROUTE_TABLE].add(app, routes)
@@ -85,9 +95,9 @@ def _add_pages(app: web.Application) -> None:
     app.router.add_get(Assets.PATH, assets.serve)
 
 
-def _add_data(app: web.Application, announcer: Announcer | None) -> None:
+def _add_data(app: web.Application) -> None:
     settings = app[SETTINGS]
-    database = Database(settings.database, clock=app[CLOCK], announcer=announcer, settings=settings)
+    database = Database(settings.database, clock=app[CLOCK], settings=settings)
     app[DATABASE] = database
     app[ACCOUNTS] = Accounts.open(settings, database)
     app[STORAGE] = DirectoryStorage.prepared(settings.data_dir / "files")
@@ -96,14 +106,27 @@ def _add_data(app: web.Application, announcer: Announcer | None) -> None:
     app[JOBS] = JobRunner(database, JOB_HANDLERS)
 
 
+def _add_signaling(app: web.Application, announcer: Announcer | None) -> None:
+    signaling = Signaling(settings=app[SETTINGS], database=app[DATABASE], catalogue=app[CATALOGUE])
+    app[DATABASE].announcer = announcer or signaling.announcer
+    app[SIGNALING] = signaling
+    signaling.attach(app)
+
+
 ROOMS: tuple[Routes, ...] = (
     health_routes,
+    account_routes,
+    own_account_routes,
     patient_routes,
     imaging_routes,
+    account_routes,
     schedule_routes,
+    minutes_routes,
+    rotation_routes,
+    transfer_routes,
 )
 
-JOB_HANDLERS: Mapping[str, JobHandler] = {}
+JOB_HANDLERS: Mapping[str, JobHandler] = {**session_jobs, EXPIRE_JOB: expire}
 
 
 def _age(value: date | Birth, now: datetime) -> tuple[str, Mapping[str, Param]]:
