@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Conflict, Invalid
 from telemed.facilities.models import Facility
-from telemed.patients import repository, service
+from telemed.patients import service
 from telemed.patients.intake import PatientForm
 from telemed.patients.models import AllergyState, Patient, Sex, TemporaryReason
 from telemed.patients.service import Proposal
@@ -248,21 +249,24 @@ async def test_the_registry_of_another_station_is_not_looked_into(
     assert patient.station_id == stranger.facility_id
 
 
-async def test_the_loser_of_a_race_for_a_number_writes_nothing(
-    work: UnitOfWork, here: Place, monkeypatch: pytest.MonkeyPatch
+async def register_apart(database: Database, actor: Actor, name: str) -> str:
+    try:
+        async with database.work() as work:
+            outcome = await service.register(work, actor, form(full_name=name))
+    except Conflict as lost:
+        return lost.fields[0].code
+    return "existing" if isinstance(outcome, Proposal) else "saved"
+
+
+async def test_of_many_who_register_a_number_at_once_one_wins(
+    work: UnitOfWork, here: Place, database: Database
 ) -> None:
-    await saved(work, here.doctor)
     await work.commit()
-
-    async def not_seen_yet(*_: object, **__: object) -> None:
-        return None
-
-    monkeypatch.setattr(repository, "find_by_number", not_seen_yet)
-    with pytest.raises(Conflict) as lost:
-        await service.register(work, here.doctor, form(full_name="Khác", insurance_number=""))
-    assert lost.value.fields[0].field == "personal_number"
-    await work.rollback()
-    assert await names(work, here.doctor, "") == ["Lò Văn Pánh"]
+    tries = [register_apart(database, here.doctor, f"Lò Văn {n}") for n in range(12)]
+    outcomes = await asyncio.gather(*tries)
+    assert outcomes.count("saved") == 1
+    assert set(outcomes) <= {"saved", "existing", "patient_exists"}
+    assert len(await names(work, here.doctor, "011059000123")) == 1
 
 
 # --- cards -----------------------------------------------------------------------------------
