@@ -51,6 +51,7 @@ __all__ = [
     "find_pending",
     "finish_sign_in",
     "forgive_guesses",
+    "get_setup_secret",
     "is_demo_open",
     "list_logins",
     "needs_second_factor",
@@ -229,6 +230,14 @@ async def _confirm_setup(
     await work.session.flush()
     await revoke_logins(work, actor.id, actor.uid, keep=keep)
     work.audit(AuditTag.SECOND_FACTOR_SET, actor, f"person:{actor.uid}")
+
+
+async def get_setup_secret(work: UnitOfWork, accounts: Accounts, pending: Pending) -> str:
+    """The secret of an authenticator that is being set up. Raises Missing once it is in use."""
+    factor = await work.session.get_one(SecondFactor, pending.person_id)
+    if factor.confirmed_at is not None:
+        raise Missing
+    return accounts.box.open(pending.person_id, factor.secret_encrypted)
 
 
 async def _spend_code(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sqlmodel import col, select
+from dataclasses import dataclass
 
 from telemed.accounts.activation import store_password
 from telemed.accounts.logins import demote_login, revoke_logins, rotate_login
 from telemed.accounts.models import Person, SecondFactor
 from telemed.accounts.passwords import normalise
-from telemed.accounts.permissions import Actor
+from telemed.accounts.permissions import Actor, Role
 from telemed.accounts.second_factor import begin_setup
 from telemed.accounts.service import (
     Accounts,
@@ -21,12 +21,33 @@ from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Invalid
 from telemed.core.i18n import LOCALES
+from telemed.facilities.models import Facility, Specialty
+from telemed.facilities.service import get_facility, list_specialties
 
 
-async def has_second_factor(work: UnitOfWork, person_id: int) -> bool:
-    """Whether a person has set up an authenticator."""
-    query = select(col(SecondFactor.confirmed_at)).where(col(SecondFactor.person_id) == person_id)
-    return (await work.session.exec(query)).one_or_none() is not None
+@dataclass(frozen=True)
+class OwnAccount:
+    """What people see of their own account."""
+
+    person: Person
+    facility: Facility | None
+    specialties: list[Specialty]
+    roles: tuple[Role, ...]
+    has_second_factor: bool
+
+
+async def get_own_account(work: UnitOfWork, actor: Actor) -> OwnAccount:
+    """The account of whoever asks."""
+    person = await work.session.get_one(Person, actor.id)
+    factor = await work.session.get(SecondFactor, actor.id)
+    known = await list_specialties(work)
+    return OwnAccount(
+        person=person,
+        facility=await get_facility(work, person.facility_id) if person.facility_id else None,
+        specialties=[specialty for specialty in known if specialty.id in actor.specialty_ids],
+        roles=tuple(role for role in Role if role in actor.roles),
+        has_second_factor=factor is not None and factor.confirmed_at is not None,
+    )
 
 
 async def change_password(
