@@ -124,3 +124,123 @@ function problemOf(error) {
   const name = error instanceof DOMException ? error.name : "";
   return name === "InsecureError" ? "insecure" : (PROBLEMS[name] ?? "failed");
 }
+
+/**
+ * @typedef {{ muted: boolean, camera_off: boolean }} OwnState
+ *
+ * @typedef {object} OwnListeners
+ * @property {(kind: TrackKind, track: MediaStreamTrack | null) => void} onTrack What is sent from now on.
+ * @property {(state: OwnState) => void} onState
+ * @property {(kind: TrackKind, problem: ProblemKind | null) => void} onProblem Null when it is solved.
+ */
+
+/** The own microphone and camera during a call: on, off, another one, pulled out. */
+export class OwnMedia {
+  #devices;
+  #to;
+  /** @type {Record<TrackKind, MediaStreamTrack | null>} */
+  #tracks = { audio: null, video: null };
+  #isMuted = false;
+  #isClosed = false;
+
+  /**
+   * @param {Devices} devices
+   * @param {OwnListeners} listeners
+   */
+  constructor(devices, listeners) {
+    this.#devices = devices;
+    this.#to = listeners;
+  }
+
+  /** @returns {OwnState} */
+  get state() {
+    return { muted: this.#isMuted || !this.#tracks.audio, camera_off: !this.#tracks.video };
+  }
+
+  /** The device that is in use, "" for none. @param {TrackKind} kind */
+  deviceOf(kind) {
+    return this.#tracks[kind]?.getSettings().deviceId ?? "";
+  }
+
+  async start() {
+    this.#isClosed = false;
+    const { audio, video } = await this.#devices.openBoth();
+    this.#use("audio", audio);
+    this.#use("video", video);
+    this.#to.onState(this.state);
+  }
+
+  /** Voice off keeps the device, so that it is back at once; without a device it is tried again. */
+  async toggleVoice() {
+    if (this.#tracks.audio) {
+      this.#isMuted = !this.#isMuted;
+      this.#tracks.audio.enabled = !this.#isMuted;
+    } else {
+      this.#isMuted = false;
+      this.#use("audio", await this.#devices.open("audio"));
+    }
+    this.#to.onState(this.state);
+  }
+
+  /** Picture off gives the camera back, so that its light goes out. */
+  async togglePicture() {
+    if (this.#tracks.video) this.#put("video", null);
+    else this.#use("video", await this.#devices.open("video"));
+    this.#to.onState(this.state);
+  }
+
+  /**
+   * Go on with another device; the old one stays if that does not work.
+   * @param {TrackKind} kind
+   * @param {string} id
+   */
+  async choose(kind, id) {
+    const opened = await this.#devices.open(kind, id);
+    if (opened.track) this.#use(kind, opened);
+    else this.#to.onProblem(kind, opened.problem);
+    this.#to.onState(this.state);
+  }
+
+  close() {
+    this.#isClosed = true;
+    this.#put("audio", null);
+    this.#put("video", null);
+  }
+
+  /**
+   * @param {TrackKind} kind
+   * @param {Opened} opened
+   */
+  #use(kind, { track, problem }) {
+    if (this.#isClosed) {
+      track?.stop();
+      return;
+    }
+    this.#put(kind, track);
+    this.#to.onProblem(kind, problem);
+    // Pulled out, or taken by another program: go on with whatever else there is.
+    track?.addEventListener("ended", () => void this.#lost(kind, track));
+  }
+
+  /**
+   * @param {TrackKind} kind
+   * @param {MediaStreamTrack | null} track
+   */
+  #put(kind, track) {
+    const before = this.#tracks[kind];
+    this.#tracks[kind] = track;
+    if (kind === "audio" && track) track.enabled = !this.#isMuted;
+    this.#to.onTrack(kind, track);
+    before?.stop();
+  }
+
+  /**
+   * @param {TrackKind} kind
+   * @param {MediaStreamTrack} track
+   */
+  async #lost(kind, track) {
+    if (this.#tracks[kind] !== track) return;
+    this.#use(kind, await this.#devices.open(kind));
+    this.#to.onState(this.state);
+  }
+}

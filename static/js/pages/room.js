@@ -1,0 +1,438 @@
+// @ts-check
+/** The room: wires the own devices, the seat in the session and the call to the page. */
+import { Call } from "../call.js";
+import { Devices, OwnMedia } from "../devices.js";
+import { find, icon, label, make, say, toast, warn } from "../dom.js";
+import { formatTime, t } from "../i18n.js";
+import { Live, Seat } from "../live.js";
+
+/**
+ * @typedef {import("../devices.js").TrackKind} TrackKind
+ * @typedef {import("../devices.js").ProblemKind} ProblemKind
+ * @typedef {import("../live.js").Peer} Peer
+ * @typedef {import("../live.js").Joined} Joined
+ * @typedef {import("../live.js").LogEvent} LogEvent
+ * @typedef {"" | "left" | "replaced" | "session_ended" | "revoked" | "link_lost"} Out
+ * @typedef {{ text: string, tone?: "" | "w" | "e", act?: string, onAct?: () => void }} Situation
+ */
+
+const room = find("[data-role=room]", HTMLElement);
+const session = room.dataset.session ?? "";
+const other = room.dataset.other ?? "";
+const remoteVideo = find("[data-role=remote]", HTMLVideoElement);
+const ownVideo = find("[data-role=own]", HTMLVideoElement);
+const chatForm = find("[data-role=chat-form]", HTMLFormElement);
+const chatText = find("[data-role=chat-text]", HTMLInputElement);
+const chatLog = find("[data-role=chat]", HTMLElement);
+const deviceBox = find("[data-role=devices]", HTMLDialogElement);
+
+const ownStream = new MediaStream();
+const remoteStream = new MediaStream();
+const live = new Live();
+const devices = new Devices();
+
+/** @type {Map<string, Peer>} */
+const peers = new Map();
+/** @type {Map<string, RTCPeerConnectionState>} */
+const connections = new Map();
+/** @type {Map<string, HTMLElement>} */
+const unsent = new Map();
+/** Why the page is outside; "" while it is inside, or on its way. @type {Out} */
+let out = "";
+let refusal = "";
+let own = "";
+let ringsUntil = 0;
+let hasBeenCalled = false;
+let spoken = "";
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let ringTimer;
+
+const media = new OwnMedia(devices, {
+  onTrack: (kind, track) => {
+    for (const before of ownStream.getTracks().filter((each) => each.kind === kind)) {
+      ownStream.removeTrack(before);
+    }
+    if (track) ownStream.addTrack(track);
+    ownVideo.srcObject = ownStream;
+    void call.replaceTrack(kind, track);
+  },
+  onState: (state) => {
+    showControls();
+    seat.tell(state);
+  },
+  onProblem: showProblem,
+});
+
+const call = new Call(
+  {
+    send: (kind, to, epoch, content) => seat.signal(kind, to, epoch, content),
+    onTrack: (_participant, track) => {
+      for (const before of remoteStream.getTracks().filter((each) => each.kind === track.kind)) {
+        remoteStream.removeTrack(before);
+      }
+      remoteStream.addTrack(track);
+      remoteVideo.srcObject = remoteStream;
+      void play();
+    },
+    onConnection: (participant, state) => {
+      connections.set(participant, state);
+      show();
+    },
+    onTrouble: async (participant) => {
+      show();
+      if (await live.check()) call.restart(participant);
+    },
+    onRenew: () => void seat.renew(),
+  },
+  ownStream,
+);
+
+const seat = new Seat(live, session, {
+  onJoined: gotJoined,
+  onEvent: gotEvent,
+  onSignal: (signal) => call.got(signal),
+  onPeer: (peer) => {
+    peers.set(peer.participant, peer);
+    call.heard(peer);
+    show();
+  },
+  onPeerLeft: (participant) => {
+    forget(participant);
+    show();
+  },
+  onEvicted: (reason) => goOut(reason === "replaced" ? "replaced" : asOut(reason)),
+  onRefused: (error) => {
+    refusal = error.message;
+    goOut(error.code === "session_ended" ? "session_ended" : "revoked");
+  },
+  onChatRefused: (key, error) => {
+    unsent.get(key)?.remove();
+    unsent.delete(key);
+    warn(error.message);
+    toast(error.message, { mark: "warn" });
+  },
+});
+
+/** @param {string} reason @returns {Out} */
+function asOut(reason) {
+  if (reason === "session_ended" || reason === "revoked" || reason === "link_lost") return reason;
+  return "left";
+}
+
+/** @param {Joined} joined */
+function gotJoined(joined) {
+  own = joined.participant;
+  const present = new Set(joined.participants.map((peer) => peer.participant));
+  for (const gone of [...peers.keys()].filter((participant) => !present.has(participant))) {
+    forget(gone);
+  }
+  for (const peer of joined.participants) peers.set(peer.participant, peer);
+  setRing(joined.session.ring_expires_at);
+  call.adopt(joined);
+  show();
+}
+
+/** @param {string} participant */
+function forget(participant) {
+  peers.delete(participant);
+  connections.delete(participant);
+  call.drop(participant);
+  if (peers.size === 0) remoteVideo.srcObject = null;
+}
+
+/** @param {string | null} until */
+function setRing(until) {
+  clearTimeout(ringTimer);
+  ringsUntil = until ? Date.parse(until) : 0;
+  hasBeenCalled ||= ringsUntil > Date.now();
+  if (ringsUntil > Date.now()) ringTimer = setTimeout(show, ringsUntil - Date.now() + 50);
+}
+
+/** @param {LogEvent} event */
+function gotEvent(event) {
+  const name = event.participant === own && own ? t("Bạn") : (event.name ?? "");
+  if (event.kind === "chat") return showMessage(event, name);
+  if (event.kind === "ring_started") setRing(event.data.expires_at);
+  if (event.kind === "ring_declined" || event.kind === "ring_expired") setRing(null);
+  const words = wordsOf(event.kind, name);
+  if (words) chatLog.append(make("p", { class: "sys small soft" }, `${formatTime(event.at)} ${words}`));
+  scrollChat();
+  show();
+}
+
+/** @param {string} kind @param {string} name */
+function wordsOf(kind, name) {
+  if (kind === "participant_joined") return t("{name} vào phòng", { name });
+  if (kind === "participant_left") return t("{name} rời phòng", { name });
+  if (kind === "link_lost") return t("{name} mất kết nối", { name });
+  if (kind === "link_restored") return t("{name} nối lại được", { name });
+  if (kind === "ring_started") return t("{name} gọi", { name });
+  if (kind === "ring_declined") return t("{name} chưa vào được lúc này", { name });
+  if (kind === "ring_expired") return t("{name} chưa trả lời", { name });
+  return "";
+}
+
+/** What is going on, in one sentence, with the one act that helps. @returns {Situation} */
+function situation() {
+  if (live.link === "refused") {
+    const onAct = () => location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+    return { text: t("Phiên làm việc đã hết."), tone: "e", act: t("Đăng nhập lại"), onAct };
+  }
+  if (out === "session_ended") return { text: t("Buổi gọi đã kết thúc.") };
+  if (out === "revoked") return { text: refusal || t("Bạn không còn trong ca này."), tone: "e" };
+  if (out === "replaced") {
+    return { text: t("Bạn đang ở trong phòng trên một trang khác."), act: t("Chuyển về trang này"), onAct: enter };
+  }
+  if (out) return { text: t("Bạn đã rời phòng."), act: t("Vào lại phòng"), onAct: enter };
+  if (!seat.isIn && peers.size > 0) {
+    return { text: t("Mất kết nối với máy chủ, đang nối lại. Hình và tiếng vẫn đi thẳng nếu đường truyền còn."), tone: "w" };
+  }
+  if (!seat.isIn) return { text: t("Đang vào phòng…") };
+  const peer = peers.values().next().value;
+  return peer ? withPeer(peer) : alone();
+}
+
+/** @returns {Situation} */
+function alone() {
+  if (ringsUntil > Date.now()) return { text: t("Đang gọi {name}…", { name: other }) };
+  const act = t("Gọi {name}", { name: other });
+  const onAct = () => void callAgain();
+  if (hasBeenCalled) return { text: t("{name} chưa có trong phòng.", { name: other }), tone: "w", act, onAct };
+  return { text: t("Chỉ có bạn trong phòng."), act, onAct };
+}
+
+/** @param {Peer} peer @returns {Situation} */
+function withPeer(peer) {
+  const { name } = peer;
+  const state = connections.get(peer.participant) ?? "new";
+  if (state === "connected" && peer.connected) return { text: "" };
+  if (state === "connected") {
+    return { text: t("{name} mất kết nối với máy chủ, đang nối lại.", { name }), tone: "w" };
+  }
+  if (!peer.connected) return { text: t("{name} mất kết nối. Phòng giữ chỗ trong 1 phút.", { name }), tone: "w" };
+  if (state === "disconnected" || state === "failed") {
+    return { text: t("Mất hình và tiếng của {name}, đang nối lại.", { name }), tone: "w" };
+  }
+  return { text: t("Đang nối hình và tiếng với {name}…", { name }) };
+}
+
+function show() {
+  const { text, tone = "", act = "", onAct } = situation();
+  const box = find("[data-role=situation]", HTMLElement);
+  box.hidden = !text;
+  box.className = `note split ${tone}`;
+  if (text !== spoken) {
+    find("[data-role=situation-words]", HTMLElement).textContent = text;
+    spoken = text;
+  }
+  const button = find("[data-role=situation-act]", HTMLButtonElement);
+  button.hidden = !act;
+  button.textContent = act;
+  button.onclick = onAct ?? null;
+  showPeople();
+  showControls();
+}
+
+function showPeople() {
+  const peer = peers.values().next().value;
+  const stage = find("[data-role=remote-stage]", HTMLElement);
+  stage.dataset.picture = peer && !peer.camera_off ? "on" : "off";
+  const tag = find("[data-role=remote-tag]", HTMLElement);
+  tag.hidden = !peer;
+  if (peer) {
+    tag.replaceChildren(icon(peer.muted ? "mic-off" : "mic"), icon(peer.camera_off ? "video-off" : "video"), peer.name);
+    tag.dataset.muted = String(peer.muted);
+    tag.dataset.cameraOff = String(peer.camera_off);
+    tag.append(make("span", { class: "sr" }, stateWords(peer)));
+  }
+  const people = find("[data-role=people]", HTMLElement);
+  const names = [t("Bạn"), ...[...peers.values()].map(({ name }) => name)];
+  people.replaceChildren(...names.map((name) => make("li", { class: "row soft" }, icon("user"), make("span", {}, name))));
+}
+
+/** @param {{ muted: boolean, camera_off: boolean }} state */
+function stateWords({ muted, camera_off }) {
+  return `${muted ? t("Tiếng tắt") : t("Tiếng bật")}, ${camera_off ? t("Hình tắt") : t("Hình bật")}`;
+}
+
+function showControls() {
+  const { muted, camera_off } = media.state;
+  toggle("voice", !muted, "mic", muted ? t("Tiếng tắt") : t("Tiếng bật"));
+  toggle("picture", !camera_off, "video", camera_off ? t("Hình tắt") : t("Hình bật"));
+  find("[data-role=own-stage]", HTMLElement).dataset.picture = camera_off ? "off" : "on";
+  for (const role of ["voice", "picture", "open-devices", "leave"]) {
+    find(`[data-role=${role}]`, HTMLButtonElement).disabled = out !== "";
+  }
+}
+
+/** @param {string} role @param {boolean} isOn @param {string} mark @param {string} words */
+function toggle(role, isOn, mark, words) {
+  const button = find(`[data-role=${role}]`, HTMLButtonElement);
+  if (button.dataset.on === String(isOn)) return;
+  button.dataset.on = String(isOn);
+  button.classList.toggle("no", !isOn);
+  label(button, isOn ? mark : `${mark}-off`, words);
+}
+
+/** @param {TrackKind} kind @param {ProblemKind | null} problem */
+function showProblem(kind, problem) {
+  const place = find(`[data-role=problem-${kind}]`, HTMLElement);
+  place.hidden = !problem;
+  if (problem) label(place, "warn", problemWords(kind, problem));
+  void showDevices();
+}
+
+/** @param {TrackKind} kind @param {ProblemKind} problem */
+function problemWords(kind, problem) {
+  const what = kind === "audio" ? t("micrô") : t("camera");
+  if (problem === "denied") return t("Trình duyệt chưa cho dùng {what}. Bấm biểu tượng khóa cạnh địa chỉ trang để cho phép.", { what });
+  if (problem === "absent") return t("Máy này không có {what}, hoặc {what} chưa cắm.", { what });
+  if (problem === "busy") return t("Chương trình khác đang giữ {what}. Tắt chương trình đó rồi bật lại.", { what });
+  if (problem === "insecure") return t("Trang không mở qua HTTPS nên không dùng được {what}.", { what });
+  return t("Chưa mở được {what}. Chọn thiết bị khác.", { what });
+}
+
+async function showDevices() {
+  for (const kind of /** @type {const} */ (["audio", "video"])) {
+    const select = find(`[data-role=choose-${kind}]`, HTMLSelectElement);
+    const list = await devices.list(kind);
+    const options = list.map(({ id, label: name }, index) =>
+      make("option", { value: id }, name || t("Thiết bị {number}", { number: index + 1 })),
+    );
+    select.replaceChildren(...options);
+    select.value = media.deviceOf(kind);
+    select.disabled = list.length === 0;
+  }
+}
+
+/** @param {LogEvent} event @param {string} name */
+function showMessage(event, name) {
+  unsent.get(event.data.key)?.remove();
+  unsent.delete(event.data.key);
+  chatLog.append(bubble(`${name} · ${formatTime(event.at)}`, event.data.text, event.participant === own));
+  scrollChat();
+}
+
+/** @param {string} head @param {string} text @param {boolean} isMine */
+function bubble(head, text, isMine) {
+  return make(
+    "div",
+    { class: isMine ? "msg mine" : "msg" },
+    make("p", { class: "small soft" }, head),
+    make("p", { class: "said" }, text),
+  );
+}
+
+function scrollChat() {
+  chatLog.lastElementChild?.scrollIntoView({ block: "nearest" });
+}
+
+async function callAgain() {
+  try {
+    const { expires_at } = await seat.ring();
+    setRing(expires_at);
+  } catch (error) {
+    if (error instanceof Error) toast(error.message, { mark: "warn" });
+  }
+  show();
+}
+
+function enter() {
+  out = "";
+  refusal = "";
+  void media.start();
+  call.start();
+  seat.enter();
+  show();
+}
+
+/** @param {Out} reason */
+function goOut(reason) {
+  out = reason;
+  call.close();
+  media.close();
+  peers.clear();
+  connections.clear();
+  remoteVideo.srcObject = null;
+  show();
+}
+
+async function leave() {
+  const left = seat.leave();
+  goOut("left");
+  // Without a link the server finds out by itself.
+  await left.catch(() => {});
+}
+
+async function play() {
+  try {
+    await remoteVideo.play();
+    find("[data-role=unmute]", HTMLButtonElement).hidden = true;
+  } catch (error) {
+    const isBlocked = error instanceof DOMException && error.name === "NotAllowedError";
+    find("[data-role=unmute]", HTMLButtonElement).hidden = !isBlocked;
+  }
+}
+
+/** @param {KeyboardEvent} event */
+function gotKey(event) {
+  const isTyping = event.target instanceof Element && event.target.closest("input,textarea,select,dialog");
+  if (event.key === "F2") {
+    event.preventDefault();
+    find("[data-role=voice]", HTMLButtonElement).focus();
+  } else if (!isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    if (event.key.toLowerCase() === "m") void voice();
+    if (event.key.toLowerCase() === "v") void picture();
+  }
+}
+
+async function voice() {
+  await media.toggleVoice();
+  say(stateWords(media.state));
+}
+
+async function picture() {
+  await media.togglePicture();
+  say(stateWords(media.state));
+}
+
+/** @param {string} role @param {() => void} act */
+function onPress(role, act) {
+  find(`[data-role=${role}]`, HTMLButtonElement).addEventListener("click", act);
+}
+
+onPress("voice", () => void voice());
+onPress("picture", () => void picture());
+onPress("leave", () => void leave());
+onPress("unmute", () => void play());
+onPress("open-devices", () => {
+  void showDevices();
+  deviceBox.showModal();
+});
+for (const kind of /** @type {const} */ (["audio", "video"])) {
+  const select = find(`[data-role=choose-${kind}]`, HTMLSelectElement);
+  select.addEventListener("change", () => void media.choose(kind, select.value));
+}
+chatForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = chatText.value.trim();
+  if (!text || out) return;
+  chatText.value = "";
+  const waiting = bubble(`${t("Bạn")} · ${t("Đang gửi")}`, text, true);
+  chatLog.append(waiting);
+  unsent.set(seat.say(text), waiting);
+  scrollChat();
+});
+addEventListener("keydown", gotKey);
+addEventListener("pagehide", () => {
+  if (!out) void leave();
+});
+devices.onChange(() => void showDevices());
+live.onLink((link) => {
+  dispatchEvent(new CustomEvent("telemed:link", { detail: link === "up" ? "ok" : "off" }));
+  // Who is no longer signed in is no longer in the room.
+  if (link === "refused" && !out) goOut("revoked");
+  show();
+});
+enter();
+live.connect();

@@ -1,0 +1,96 @@
+"""Pages of live sessions: calling, the room, and who is calling now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from telemed.accounts.permissions import Action
+from telemed.core.errors import N_
+from telemed.keys import RENDERER, WORK, signed_in
+from telemed.sessions import minutes, opening, ringing, service
+from telemed.sessions.attendance import list_attendance
+from telemed.sessions.lifecycle import SessionState
+from telemed.sessions.models import ParticipantRole
+from telemed.web.parsing import Body, read_body
+from telemed.web.rendering import json_answer, page, see_other
+from telemed.web.routing import Routes
+
+routes = Routes()
+
+ROLE_NAMES = {
+    ParticipantRole.REQUESTER: N_("Trạm y tế"),
+    ParticipantRole.SPECIALIST: N_("Bác sĩ chuyên khoa"),
+    ParticipantRole.TRAINER: N_("Giảng viên"),
+    ParticipantRole.TRAINEE: N_("Học viên"),
+    ParticipantRole.GUEST: N_("Khách"),
+}
+
+
+class Nothing(Body):
+    """A press of a button."""
+
+
+@routes.post("/consults/{uid}/call", Action.SESSION_START)
+async def call(request: web.Request) -> web.StreamResponse:
+    """Call the other side of a case now; goes on to the room."""
+    await read_body(request, Nothing)
+    live = await opening.open_for_consult(
+        request[WORK], signed_in(request), request.match_info["uid"]
+    )
+    return see_other(request, f"/sessions/{live.uid}")
+
+
+@routes.get("/sessions/ringing", Action.SESSION_JOIN)
+async def list_ringing(request: web.Request) -> web.Response:
+    """Who is calling whoever asks."""
+    renderer = request.app[RENDERER]
+    calls = [
+        {
+            "session": call.session.uid,
+            "url": f"/sessions/{call.session.uid}",
+            "from": call.caller.full_name,
+            "role": renderer.text(request, ROLE_NAMES[call.role]),
+            "facility": call.place,
+            "patient": call.patient_name,
+            "title": call.session.title,
+            "expires_at": call.expires_at.isoformat(),
+        }
+        for call in await ringing.list_calls(request[WORK], signed_in(request))
+    ]
+    return json_answer({"calls": calls})
+
+
+@routes.post("/sessions/{uid}/decline", Action.SESSION_JOIN)
+async def decline(request: web.Request) -> web.StreamResponse:
+    """Not now."""
+    await read_body(request, Nothing)
+    await ringing.decline(request[WORK], signed_in(request), request.match_info["uid"])
+    return see_other(request, "/home")
+
+
+@routes.get("/sessions/{uid}", Action.SESSION_JOIN)
+async def room(request: web.Request) -> web.Response:
+    """The room, or who was in it when it is over."""
+    work, actor = request[WORK], signed_in(request)
+    meeting = await service.get(work, actor, request.match_info["uid"])
+    context: dict[str, Any] = {"live": meeting.session, "consult": meeting.consult}
+    if meeting.session.state is SessionState.ENDED:
+        stays = await list_attendance(work, meeting.session)
+        can_call = meeting.consult is not None and meeting.consult.state in opening.CALLABLE
+        return page(request, "sessions/over.html", stays=stays, can_call=can_call, **context)
+    others = [each.person for each in meeting.members if each.person.id != actor.id]
+    papers = None
+    if meeting.consult is not None:
+        papers = await minutes.open_papers(work, actor, meeting.consult.uid)
+    return page(
+        request,
+        "sessions/room.html",
+        others=others,
+        papers=papers,
+        patient=papers.patient if papers else None,
+        values=papers.draft.content if papers and papers.draft else {},
+        revision=papers.draft.revision if papers and papers.draft else 0,
+        **context,
+    )
