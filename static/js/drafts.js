@@ -249,7 +249,8 @@ export function same(one, two) {
 }
 
 /**
- * Names of the fields that differ; an absent field is an empty one.
+ * Names of the fields that differ; an absent field is an empty one, and blanks at the ends are nothing:
+ * the server may have tidied what it keeps.
  * @param {Values} [one]
  * @param {Values} [two]
  */
@@ -260,7 +261,7 @@ export function differences(one = {}, two = {}) {
 
 /** @param {string | string[]} [value] */
 function flat(value = "") {
-  const list = (Array.isArray(value) ? value : [value]).map((text) => text.replaceAll("\r\n", "\n"));
+  const list = [value].flat().map((text) => text.replaceAll("\r\n", "\n").trim().normalize());
   while (list.length && !list[list.length - 1]) list.pop();
   return JSON.stringify(list);
 }
@@ -576,7 +577,8 @@ function cell(value = "") {
 
 /**
  * Give a form its draft. A page that adds rows by itself listens for `telemed:grow` ({name, count}) to
- * make room for a longer list, and for `telemed:filled` when values were put back.
+ * make room for a longer list, for `telemed:filled` when values were put back, and for `telemed:saved` with
+ * what the server answered.
  * @param {HTMLFormElement} form
  */
 export async function attach(form) {
@@ -619,6 +621,7 @@ async function saveDraft(form, url, { values, revision, key }) {
   const answer = await send(form.dataset.draftMethod ?? "POST", url, options);
   const field = form.elements.namedItem("revision");
   if (field instanceof HTMLInputElement) field.value = String(answer.revision);
+  form.dispatchEvent(new CustomEvent("telemed:saved", { detail: answer }));
   return answer;
 }
 
