@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from aiohttp import web
 
@@ -42,8 +41,9 @@ from telemed.keys import (
 from telemed.patients.birth import Birth, age_on
 from telemed.patients.views import routes as patient_routes
 from telemed.scheduling.views import routes as schedule_routes
-from telemed.sessions.jobs import JOBS as session_jobs
+from telemed.sessions.jobs import JOBS as SESSION_JOBS
 from telemed.sessions.minutes_views import routes as minutes_routes
+from telemed.sessions.views import routes as session_routes
 from telemed.signaling.server import Signaling
 from telemed.training.transfer_views import routes as transfer_routes
 from telemed.training.views import routes as rotation_routes
@@ -74,12 +74,13 @@ def create_app(settings: Settings, overrides: Overrides | None = None) -> web.Ap
     app[CLOCK] = instead.clock or SystemClock()
     _add_pages(app)
     _add_data(app)
+    # Opened first, closed last: what follows still writes while it ends.
+    app.cleanup_ctx.append(_database)
     _add_signaling(app, instead.announcer)
     app[ROUTE_TABLE] = RouteTable()
     for routes in ROOMS:
         app[ROUTE_TABLE].add(app, routes)
     app.on_response_prepare.append(add_headers)
-    app.cleanup_ctx.append(_database)
     if instead.runs_jobs:
         app.cleanup_ctx.append(_jobs)
     return app
@@ -121,12 +122,13 @@ ROOMS: tuple[Routes, ...] = (
     imaging_routes,
     account_routes,
     schedule_routes,
+    session_routes,
     minutes_routes,
     rotation_routes,
     transfer_routes,
 )
 
-JOB_HANDLERS: Mapping[str, JobHandler] = {**session_jobs, EXPIRE_JOB: expire}
+JOB_HANDLERS: Mapping[str, JobHandler] = {**SESSION_JOBS, EXPIRE_JOB: expire}
 
 
 def _age(value: date | Birth, now: datetime) -> tuple[str, Mapping[str, Param]]:
