@@ -138,6 +138,8 @@ class RedisFanOut(AsyncRedisManager, LocalFanOut):
         options: dict[str, object] = {
             "socket_connect_timeout": _REDIS_SECONDS,
             "socket_timeout": _REDIS_SECONDS,
+            # Naming itself to Redis reads the disk at every connection.
+            "driver_info": None,
         }
         super().__init__(url, channel=channel, redis_options=options)
 
@@ -172,6 +174,13 @@ class RedisFanOut(AsyncRedisManager, LocalFanOut):
                 "host_id": self.host_id,
             }
         )
+
+    def _redis_connect(self) -> None:
+        # The library makes a new client at every attempt and drops the old one unclosed; one is
+        # enough, since it opens its connections again by itself.
+        if self.redis is None:
+            super()._redis_connect()
+        self.connected = True
 
     async def close(self) -> None:
         """Stop listening and close the connections."""

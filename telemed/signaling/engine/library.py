@@ -39,11 +39,14 @@ if TYPE_CHECKING:
         """The same, speaking with other processes through Redis."""
 
         host_id: str
+        connected: bool
         redis: Any
         pubsub: Any
         thread: asyncio.Task[None]
 
         def __init__(self, url: str, *, channel: str, redis_options: dict[str, object]) -> None: ...
+
+        def _redis_connect(self) -> None: ...
 
         async def _publish(self, data: dict[str, object]) -> None: ...
 
