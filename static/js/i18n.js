@@ -10,8 +10,8 @@ const ZONE = "Asia/Ho_Chi_Minh";
 const NBSP = "\u00a0";
 
 export const locale = globalThis.document?.documentElement.lang || "vi";
-// British English writes the day first and counts to 24, as the screens here do.
-const region = locale === "en" ? "en-GB" : "vi-VN";
+// Figures are written as in Viet Nam in every language, as the server writes them: one page, one comma.
+const REGION = "vi-VN";
 
 /** @type {Readonly<Record<string, string>>} */
 const table = locale === "vi" ? {} : await load(locale);
@@ -46,7 +46,7 @@ const calendar = formatter({ day: "2-digit", month: "2-digit", year: "numeric" }
 
 /** @param {Intl.DateTimeFormatOptions} options */
 function formatter(options) {
-  return new Intl.DateTimeFormat(region, { timeZone: ZONE, hourCycle: "h23", ...options });
+  return new Intl.DateTimeFormat(REGION, { timeZone: ZONE, hourCycle: "h23", ...options });
 }
 
 /** @param {Date | string | number} moment @param {{ seconds?: boolean }} [options] */
@@ -66,7 +66,7 @@ export function formatDateTime(moment) {
 
 /** @param {number} value @param {number} [digits] At most so many decimals. */
 export function formatNumber(value, digits = 1) {
-  return new Intl.NumberFormat(region, { maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(REGION, { maximumFractionDigits: digits }).format(value);
 }
 
 /** @param {number} bytes */

@@ -69,9 +69,9 @@ describe("another language", () => {
     assert.equal(other.t("Còn {n} ca", { n: 2 }), "Còn 2 ca");
   });
 
-  it("writes English numbers with a point and keeps the day first", async (context) => {
+  it("writes figures as the server does, in every language", async (context) => {
     const english = await speak(context, "en");
-    assert.equal(english.formatNumber(4213.5), "4,213.5");
+    assert.equal(english.formatNumber(4213.5), "4.213,5");
     assert.equal(english.formatDateTime(MORNING), "09:41 22/11/2026");
   });
 });
