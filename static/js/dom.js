@@ -8,6 +8,8 @@ import { formatRemaining, t } from "./i18n.js";
 const SVG = "http://www.w3.org/2000/svg";
 const TICK_MS = 10_000;
 const TOAST_MS = 10_000;
+// Who stops a page that does not come gets the button back.
+const RELEASE_MS = 30_000;
 
 /**
  * @template {Element} T
@@ -194,16 +196,20 @@ function guardForms() {
   const sent = new Map();
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (!(form instanceof HTMLFormElement) || event.defaultPrevented || form.method === "get") return;
+    if (!(form instanceof HTMLFormElement) || event.defaultPrevented || form.method !== "post") return;
     if (sent.has(form)) return event.preventDefault();
     const button = event.submitter ?? form.querySelector("button:not([type=button])");
     sent.set(form, button instanceof HTMLElement ? busy(button, form.dataset.busy) : () => {});
+    setTimeout(() => release(form), RELEASE_MS);
   });
+  const release = (/** @type {HTMLFormElement} */ form) => {
+    sent.get(form)?.();
+    sent.delete(form);
+  };
   // A page taken from the back-forward cache was left in the middle of sending.
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    for (const undo of sent.values()) undo();
-    sent.clear();
+    for (const form of sent.keys()) release(form);
   });
 }
 
