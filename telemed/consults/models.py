@@ -8,7 +8,14 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from telemed.consults.lifecycle import ConsultState
-from telemed.core.columns import Json, UtcDateTime, ValueEnum, revision_column, uid_column
+from telemed.core.columns import (
+    Json,
+    UtcDateTime,
+    ValueEnum,
+    on_create,
+    revision_column,
+    uid_column,
+)
 
 
 class Urgency(StrEnum):
@@ -91,6 +98,36 @@ class Consult(SQLModel, table=True):
     search_text: str = Field(default="")
     is_synthetic: bool = False
     revision: int = Field(default=None, sa_column=_consult_revision)
+
+
+# Searched from the newest on: SQLite walks the index by descending rowid, PostgreSQL by GIN.
+on_create(
+    Consult,
+    [
+        (
+            "sqlite",
+            "CREATE VIRTUAL TABLE consult_fts USING fts5(search_text, content='consult',"
+            " content_rowid='id', tokenize='unicode61 remove_diacritics 0')",
+        ),
+        (
+            "sqlite",
+            "CREATE TRIGGER consult_fts_insert AFTER INSERT ON consult BEGIN"
+            " INSERT INTO consult_fts(rowid, search_text) VALUES (NEW.id, NEW.search_text); END",
+        ),
+        (
+            "sqlite",
+            "CREATE TRIGGER consult_fts_update AFTER UPDATE OF search_text ON consult BEGIN"
+            " INSERT INTO consult_fts(consult_fts, rowid, search_text)"
+            " VALUES ('delete', OLD.id, OLD.search_text);"
+            " INSERT INTO consult_fts(rowid, search_text) VALUES (NEW.id, NEW.search_text); END",
+        ),
+        (
+            "postgresql",
+            "CREATE INDEX ix_consult_search ON consult"
+            " USING gin (to_tsvector('simple', search_text))",
+        ),
+    ],
+)
 
 
 class ConsultDraft(SQLModel, table=True):

@@ -1,0 +1,277 @@
+"""Search over past consults: one's own as they were, everybody else's without who it was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import and_, column, literal_column, or_, table
+from sqlalchemy import func as sql
+from sqlalchemy import select as sa_select
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import col, select
+
+from telemed.accounts.permissions import Action, Actor, Role, require
+from telemed.consults.lifecycle import ConsultState
+from telemed.consults.models import Consult, ConsultQuestion
+from telemed.core import records
+from telemed.core.audit import AuditTag
+from telemed.core.clock import LOCAL_ZONE
+from telemed.core.db import UnitOfWork
+from telemed.core.errors import Missing
+from telemed.core.events import stream_of
+from telemed.core.records import RecordKind, RecordState
+from telemed.core.scrub import scrub
+from telemed.core.text import fold
+from telemed.facilities.models import Facility, Specialty
+from telemed.patients.models import Patient
+
+PAGE = 25
+_FTS = table("consult_fts", column("rowid"))
+MOST_WORDS = 8
+AGE_BAND = 5
+
+
+@dataclass(frozen=True)
+class HistoryFilter:
+    """What the search is narrowed to; `words` folded, the last one may be a beginning."""
+
+    words: tuple[str, ...] = ()
+    station_id: int | None = None
+    specialty_id: int | None = None
+    code: str = ""
+    state: ConsultState | None = None
+    first: date | None = None
+    last: date | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One consult of a result. `name` and `day` only where the reader may know who it was."""
+
+    id: int
+    uid: str
+    number: str
+    name: str | None
+    day: date | None
+    month: str
+    station: str
+    specialty: str
+    sex: str
+    age_band: str
+    icd_code: str
+    state: str
+    urgency: str
+    questions: tuple[str, ...]
+    is_open_to_me: bool
+
+
+def words_of(typed: str) -> tuple[str, ...]:
+    """Typed words as the search takes them: folded, without signs."""
+    return tuple(re.findall(r"\w+", fold(typed))[:MOST_WORDS])
+
+
+def age_band(years: int | None) -> str:
+    """`40–44`; children under five by that name; the very old together."""
+    if years is None:
+        return ""
+    if years >= 90:
+        return "90+"
+    low = years // AGE_BAND * AGE_BAND
+    return f"{low}–{low + AGE_BAND - 1}"
+
+
+def _own(actor: Actor, now: datetime, access: timedelta) -> ColumnElement[bool]:
+    station = col(Consult.station_id).in_(actor.station_ids)
+    if not actor.has(Role.SPECIALIST):
+        return station
+    recent = or_(col(Consult.closed_at).is_(None), col(Consult.closed_at) >= now - access)
+    return or_(station, and_(col(Consult.assigned_id) == actor.id, recent))
+
+
+def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [col(Consult.requested_at).is_not(None)]
+    if wanted.station_id is not None:
+        found.append(col(Consult.station_id) == wanted.station_id)
+    if wanted.specialty_id is not None:
+        found.append(col(Consult.specialty_id) == wanted.specialty_id)
+    if wanted.code:
+        found.append(col(Consult.icd_code).startswith(wanted.code.upper(), autoescape=True))
+    if wanted.state is not None:
+        found.append(col(Consult.state) == wanted.state)
+    if wanted.first is not None:
+        found.append(col(Consult.requested_at) >= _midnight(wanted.first))
+    if wanted.last is not None:
+        found.append(col(Consult.requested_at) < _midnight(wanted.last + timedelta(days=1)))
+    if wanted.before is not None:
+        found.append(col(Consult.id) < wanted.before)
+    return found
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), LOCAL_ZONE)
+
+
+def _matching(dialect: str, words: Sequence[str]) -> ColumnElement[bool]:
+    if dialect == "sqlite":
+        match = " ".join(f'"{word}"' for word in words[:-1]) + f' "{words[-1]}"*'
+        ids = text("SELECT rowid FROM consult_fts WHERE consult_fts MATCH :match")
+        return col(Consult.id).in_(
+            ids.bindparams(match=match.strip()).columns(Consult.__table__.c.id)
+        )  # type: ignore[attr-defined]
+    query = " & ".join([*words[:-1], f"{words[-1]}:*"])
+    vector = sql.to_tsvector(literal_column("'simple'"), col(Consult.search_text))
+    return vector.bool_op("@@")(sql.to_tsquery(literal_column("'simple'"), query))
+
+
+async def search(
+    work: UnitOfWork, actor: Actor, wanted: HistoryFilter
+) -> tuple[list[HistoryRow], int | None]:
+    """A page of consults the actor may know of, newest first, and where the next one starts.
+
+    A trainer finds every consult, without who it was; the others find their own.
+    """
+    require(actor, Action.HISTORY_SEARCH)
+    access = timedelta(days=work.settings.case_access_days_after_close)
+    own = _own(actor, work.now(), access)
+    query = select(Consult, Patient, Facility, Specialty)
+    query = query.join(Patient, col(Patient.id) == col(Consult.patient_id))
+    query = query.join(Facility, col(Facility.id) == col(Consult.station_id))
+    query = query.join(Specialty, col(Specialty.id) == col(Consult.specialty_id))
+    query = query.where(*_conditions(wanted))
+    if not actor.has(Role.TRAINER):
+        query = query.where(own)
+    if wanted.words:
+        query = query.where(_matching(work.dialect, wanted.words))
+    newest = query.order_by(col(Consult.id).desc()).limit(PAGE + 1)
+    rows = list((await work.session.exec(newest)).all())
+    older = rows[PAGE - 1][0].id if len(rows) > PAGE else None
+    rows = rows[:PAGE]
+    questions = await _questions(work, [consult.id or 0 for consult, *_ in rows])
+    work.audit(AuditTag.HISTORY_SEARCH, actor, "history", found=len(rows))
+    own_ids = _own_test(actor, work.now(), access)
+    shown = [_row(row, questions, is_own=own_ids(row[0])) for row in rows]
+    for (consult, *_), row in zip(rows, shown, strict=True):
+        if row.name is not None:
+            work.audit(
+                AuditTag.CONSULT_LIST,
+                actor,
+                stream_of("consult", consult.uid),
+                patient_id=consult.patient_id,
+            )
+    return shown, older
+
+
+def _own_test(actor: Actor, now: datetime, access: timedelta) -> Any:
+    def is_own(consult: Consult) -> bool:
+        if consult.station_id in actor.station_ids:
+            return True
+        recent = consult.closed_at is None or consult.closed_at >= now - access
+        return actor.has(Role.SPECIALIST) and consult.assigned_id == actor.id and recent
+
+    return is_own
+
+
+async def _questions(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[str]]:
+    query = select(ConsultQuestion).where(col(ConsultQuestion.consult_id).in_(ids))
+    found: dict[int, list[str]] = {}
+    for question in await work.session.exec(query.order_by(col(ConsultQuestion.number))):
+        found.setdefault(question.consult_id, []).append(question.text)
+    return found
+
+
+def secrets_of(patient: Patient) -> tuple[str, ...]:
+    """What free text about this patient must not show to whoever only learns from it."""
+    given = (
+        patient.full_name,
+        patient.guardian_name,
+        patient.address,
+        patient.personal_number,
+        patient.old_number,
+        patient.insurance_number,
+        patient.temporary_code,
+        patient.phone,
+        patient.guardian_phone,
+    )
+    return tuple(each for each in given if each)
+
+
+def _row(
+    row: tuple[Consult, Patient, Facility, Specialty],
+    questions: Mapping[int, list[str]],
+    *,
+    is_own: bool,
+) -> HistoryRow:
+    consult, patient, station, specialty = row
+    asked = questions.get(consult.id or 0, [])
+    hidden = secrets_of(patient)
+    at = (consult.requested_at or consult.created_at).astimezone(LOCAL_ZONE)
+    return HistoryRow(
+        id=consult.id or 0,
+        uid=consult.uid,
+        number=(consult.number or "") if is_own else "",
+        name=patient.full_name if is_own else None,
+        day=at.date() if is_own else None,
+        month=f"{at:%m/%Y}",
+        station=station.name,
+        specialty=specialty.name,
+        sex=patient.sex.value,
+        age_band=age_band(consult.patient_age_years),
+        icd_code=consult.icd_code or "",
+        state=consult.state.value,
+        urgency=consult.urgency.value if consult.urgency else "routine",
+        questions=tuple(asked if is_own else (scrub(each, hidden) for each in asked)),
+        is_open_to_me=is_own,
+    )
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A consult to learn from: what was asked, found and concluded, not about whom."""
+
+    row: HistoryRow
+    texts: Mapping[str, str]
+    conclusions: Sequence[tuple[str, str]]
+    advice: str
+    verdict: str
+    reason: str
+
+
+async def open_lesson(work: UnitOfWork, actor: Actor, uid: str) -> Lesson:
+    """One consult without who it was; for trainers. Raises Missing for anybody else."""
+    require(actor, Action.HISTORY_SEARCH)
+    query = (
+        select(Consult, Patient, Facility, Specialty)
+        .join(Patient, col(Patient.id) == col(Consult.patient_id))
+        .join(Facility, col(Facility.id) == col(Consult.station_id))
+        .join(Specialty, col(Specialty.id) == col(Consult.specialty_id))
+        .where(col(Consult.uid) == uid, col(Consult.requested_at).is_not(None))
+    )
+    row = (await work.session.exec(query)).one_or_none()
+    if row is None or not actor.has(Role.TRAINER):
+        raise Missing
+    consult, patient = row[0], row[1]
+    hidden = secrets_of(patient)
+    subject = stream_of("consult", consult.uid)
+    minutes = await records.find_record(work, RecordKind.MINUTES, subject)
+    content = minutes.content if minutes and minutes.state is RecordState.SIGNED else {}
+    decision = await records.find_record(work, RecordKind.DECISION, subject)
+    decided = decision.content if decision else {}
+    work.audit(AuditTag.HISTORY_READ, actor, subject, patient_id=patient.id, deidentified=True)
+    names = ("reason", "history", "examination", "medication", "treatment", "diagnosis")
+    questions = await _questions(work, [consult.id or 0])
+    return Lesson(
+        row=_row(row, questions, is_own=False),
+        texts={name: scrub(getattr(consult, name), hidden) for name in names},
+        conclusions=[
+            (scrub(item["question"], hidden), scrub(item["conclusion"], hidden))
+            for item in content.get("conclusions", [])
+        ],
+        advice=scrub(content.get("advice", ""), hidden),
+        verdict=decided.get("verdict", ""),
+        reason=scrub(decided.get("reason", ""), hidden),
+    )
