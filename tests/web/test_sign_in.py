@@ -1,0 +1,426 @@
+"""The way in and out, as a browser sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient
+from sqlmodel import col, select
+
+from telemed.accounts.models import Person, PersonState
+from telemed.accounts.permissions import Actor, Role
+from telemed.accounts.service import Accounts
+from telemed.core.audit import AuditRecord, AuditTag
+from telemed.core.clock import FakeClock
+from telemed.core.config import Settings
+from telemed.core.db import Database, UnitOfWork
+from tests.factories import Factory
+from tests.fakes import FakeAnnouncer
+from tests.people import PASSWORD, code_at, give_password, give_second_factor
+
+Client = TestClient[web.Request, web.Application]
+SignIn = Callable[[Actor], Awaitable[Client]]
+SCRIPT = {"Sec-Fetch-Mode": "cors", "Accept": "application/json"}
+
+
+@pytest.fixture
+async def doctor(work: UnitOfWork, make: Factory, accounts: Accounts) -> Person:
+    """A commune doctor with a password."""
+    person = await make.person(
+        Role.COMMUNE_DOCTOR, sign_in_name="bs.ngan", full_name="Điêu Thị Ngân"
+    )
+    await give_password(work, accounts, person)
+    await work.commit()
+    return person
+
+
+@pytest.fixture
+async def specialist(work: UnitOfWork, make: Factory, accounts: Accounts) -> tuple[Person, str]:
+    """A specialist with password and authenticator, and the secret of it."""
+    person = await make.person(
+        Role.SPECIALIST, specialty=await make.specialty(), sign_in_name="bs.ha"
+    )
+    await give_password(work, accounts, person)
+    secret = await give_second_factor(work, accounts, person)
+    await work.commit()
+    return person, secret
+
+
+async def sign_in(
+    client: Client, name: str, password: str = PASSWORD, **more: str
+) -> ClientResponse:
+    """Send the first form."""
+    data = {"name": name, "password": password, **more}
+    return await client.post("/sign-in", data=data, allow_redirects=False)
+
+
+async def send_code(client: Client, code: str) -> ClientResponse:
+    """Send the second form."""
+    return await client.post("/sign-in/second-factor", data={"code": code}, allow_redirects=False)
+
+
+async def status_inside(client: Client) -> int:
+    """What the own account answers: 200 inside, 303 outside."""
+    response = await client.get("/account", allow_redirects=False)
+    return response.status
+
+
+def token_of(client: Client) -> str:
+    """The login that the browser holds."""
+    return client.session.cookie_jar.filter_cookies(client.make_url("/"))["telemed"].value
+
+
+async def tags(database: Database) -> list[AuditTag]:
+    """What is on record, oldest first."""
+    async with database.read() as work:
+        query = select(col(AuditRecord.tag)).order_by(col(AuditRecord.sequence))
+        return list((await work.session.exec(query)).all())
+
+
+async def test_sign_in_page_says_what_to_type(client: Client) -> None:
+    response = await client.get("/sign-in")
+
+    text = await response.text()
+    assert response.status == 200
+    assert 'autocomplete="username"' in text
+    assert 'autocomplete="current-password"' in text
+    assert "/try/" not in text
+
+
+@pytest.mark.usefixtures("doctor")
+async def test_right_password_opens_the_home_page_with_a_guarded_cookie(client: Client) -> None:
+    response = await sign_in(client, "bs.ngan")
+
+    cookie = response.headers["Set-Cookie"]
+    assert (response.status, response.headers["Location"]) == (303, "/home")
+    assert cookie.startswith("telemed=")
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Path=/" in cookie
+    assert "Max-Age" not in cookie
+    assert "Domain" not in cookie
+    assert len(token_of(client)) >= 43
+    assert token_of(client) not in await response.text()
+    assert await status_inside(client) == 200
+
+
+@pytest.mark.usefixtures("doctor")
+async def test_sign_in_name_ignores_case_and_blanks_around_it(client: Client) -> None:
+    response = await sign_in(client, "  BS.Ngan ")
+
+    assert response.status == 303
+
+
+@pytest.mark.usefixtures("doctor")
+async def test_wrong_password_and_unknown_name_get_the_same_answer(client: Client) -> None:
+    wrong = await sign_in(client, "bs.ngan", "sai mật khẩu")
+    unknown = await sign_in(client, "bs.ngax", "sai mật khẩu")
+
+    assert wrong.status == unknown.status == 422
+    texts = [await wrong.text(), await unknown.text()]
+    assert texts[0].replace("bs.ngan", "") == texts[1].replace("bs.ngax", "")
+    assert "sai mật khẩu" not in texts[0]
+    assert "Set-Cookie" not in wrong.headers
+
+
+async def test_disabled_and_invited_people_get_the_same_answer(
+    client: Client, work: UnitOfWork, make: Factory, accounts: Accounts
+) -> None:
+    for state in (PersonState.DISABLED, PersonState.INVITED):
+        person = await make.person(Role.COMMUNE_DOCTOR, state=state, sign_in_name=f"bs.{state}")
+        await give_password(work, accounts, person)
+    await work.commit()
+
+    for state in (PersonState.DISABLED, PersonState.INVITED):
+        response = await sign_in(client, f"bs.{state}")
+        assert response.status == 422
+
+
+@pytest.mark.usefixtures("doctor")
+async def test_every_refusal_is_on_record(client: Client, database: Database) -> None:
+    await sign_in(client, "bs.ngan", "sai mật khẩu")
+    await sign_in(client, "nobody", "sai mật khẩu")
+
+    assert await tags(database) == [AuditTag.SIGN_IN_REFUSED] * 2
+
+
+@pytest.mark.usefixtures("doctor")
+async def test_guessing_is_slowed_down_and_says_for_how_long(
+    client: Client, clock: FakeClock
+) -> None:
+    for _ in range(5):
+        await sign_in(client, "bs.ngan", "sai mật khẩu")
+
+    slowed = await sign_in(client, "bs.ngan")
+    assert slowed.status == 429
+    assert slowed.headers["Retry-After"] == "1"
+    clock.advance(timedelta(seconds=1))
+    assert (await sign_in(client, "bs.ngan")).status == 303
+
+
+@pytest.mark.usefixtures("doctor")
+async def test_forged_forwarding_headers_are_no_way_around_the_wait(client: Client) -> None:
+    for number in range(20):
+        last = await client.post(
+            "/sign-in",
+            data={"name": "bs.ngan", "password": "sai mật khẩu"},
+            headers={"X-Forwarded-For": f"10.1.2.{number}"},
+        )
+
+    assert last.status == 429
+
+
+@pytest.mark.usefixtures("doctor")
+async def test_signing_in_goes_on_to_where_one_was_sent_from(client: Client) -> None:
+    sent = await client.get("/account", allow_redirects=False)
+    location = sent.headers["Location"]
+    shown = await (await client.get(location)).text()
+
+    assert location == "/sign-in?next=/account"
+    assert 'name="next" value="/account"' in shown
+    response = await sign_in(client, "bs.ngan", next="/account?x=1")
+    assert response.headers["Location"] == "/account?x=1"
+
+
+@pytest.mark.usefixtures("doctor")
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "evil",
+        "/ā",
+        "/a b",
+        "/sign-in",
+    ],
+)
+async def test_signing_in_never_leads_to_another_site(client: Client, target: str) -> None:
+    response = await sign_in(client, "bs.ngan", next=target)
+
+    assert response.headers["Location"] == "/home"
+
+
+@pytest.mark.usefixtures("doctor")
+async def test_a_form_sent_by_another_site_is_refused(client: Client) -> None:
+    response = await client.post(
+        "/sign-in",
+        data={"name": "bs.ngan", "password": PASSWORD},
+        headers={"Sec-Fetch-Site": "cross-site"},
+    )
+
+    assert response.status == 403
+    assert "Set-Cookie" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"password": "x"}, "name"),
+        ({"name": "bs.ngan"}, "password"),
+        ({"name": "x" * 41, "password": "x"}, "name"),
+        ({"name": "bs.ngan", "password": "x" * 1001}, "password"),
+        ({"name": "bs.ngan", "password": "x", "role": "administrator"}, "role"),
+    ],
+)
+async def test_malformed_forms_name_the_field(
+    client: Client, data: dict[str, str], field: str
+) -> None:
+    response = await client.post("/sign-in", json=data, headers=SCRIPT)
+
+    assert response.status == 422
+    assert [item["field"] for item in (await response.json())["fields"]] == [field]
+
+
+async def test_second_factor_comes_before_everything_else(
+    client: Client, specialist: tuple[Person, str], clock: FakeClock
+) -> None:
+    person, secret = specialist
+    first = await sign_in(client, person.sign_in_name)
+    before = token_of(client)
+
+    assert first.headers["Location"].startswith("/sign-in/second-factor")
+    assert await status_inside(client) == 303
+    second = await send_code(client, code_at(secret, clock.now()))
+    assert (second.status, second.headers["Location"]) == (303, "/home")
+    assert await status_inside(client) == 200
+    assert token_of(client) != before
+
+
+async def test_the_token_before_the_second_factor_is_dead_after_it(
+    client: Client, specialist: tuple[Person, str], clock: FakeClock
+) -> None:
+    person, secret = specialist
+    await sign_in(client, person.sign_in_name)
+    before = token_of(client)
+    await send_code(client, code_at(secret, clock.now()))
+
+    client.session.cookie_jar.clear()
+    client.session.cookie_jar.update_cookies({"telemed": before}, client.make_url("/"))
+    assert await status_inside(client) == 303
+    again = await client.get("/sign-in/second-factor", allow_redirects=False)
+    assert again.headers["Location"] == "/sign-in"
+
+
+async def test_a_code_works_once(
+    client: Client, specialist: tuple[Person, str], clock: FakeClock
+) -> None:
+    person, secret = specialist
+    code = code_at(secret, clock.now())
+    await sign_in(client, person.sign_in_name)
+    await send_code(client, code)
+    await sign_in(client, person.sign_in_name)
+
+    replayed = await send_code(client, code)
+    assert replayed.status == 422
+    assert "Mã này đã dùng" in await replayed.text()
+    clock.advance(timedelta(seconds=30))
+    assert (await send_code(client, code_at(secret, clock.now()))).status == 303
+
+
+async def test_wrong_codes_are_slowed_down(
+    client: Client, specialist: tuple[Person, str], clock: FakeClock
+) -> None:
+    person, secret = specialist
+    await sign_in(client, person.sign_in_name)
+    wrong = code_at(secret, clock.now() + timedelta(hours=1))
+    statuses = [(await send_code(client, wrong)).status for _ in range(6)]
+
+    assert statuses == [422] * 5 + [429]
+
+
+async def test_a_half_done_sign_in_ends_after_ten_minutes(
+    client: Client, specialist: tuple[Person, str], clock: FakeClock
+) -> None:
+    person, secret = specialist
+    await sign_in(client, person.sign_in_name)
+    clock.advance(timedelta(minutes=10))
+
+    response = await send_code(client, code_at(secret, clock.now()))
+    assert response.headers["Location"] == "/sign-in"
+
+
+async def test_setting_up_an_authenticator_opens_the_rest(
+    client: Client, work: UnitOfWork, make: Factory, accounts: Accounts, clock: FakeClock
+) -> None:
+    person = await make.person(Role.TRAINER, sign_in_name="bs.tuan")
+    await give_password(work, accounts, person)
+    await work.commit()
+
+    await sign_in(client, "bs.tuan")
+    text = await (await client.get("/sign-in/second-factor")).text()
+    assert 'src="data:image/svg+xml' in text
+    shown = text.split('<b class="num said">')[1].split("</b>")[0]
+    response = await send_code(client, code_at(shown.replace(" ", ""), clock.now()))
+    assert response.headers["Location"] == "/home"
+    assert await status_inside(client) == 200
+
+    await sign_in(client, "bs.tuan")
+    again = await (await client.get("/sign-in/second-factor")).text()
+    assert "data:image/svg+xml" not in again
+
+
+async def test_a_wrong_code_at_set_up_shows_the_same_secret_again(
+    client: Client, work: UnitOfWork, make: Factory, accounts: Accounts
+) -> None:
+    person = await make.person(Role.TRAINER, sign_in_name="bs.tuan")
+    await give_password(work, accounts, person)
+    await work.commit()
+    await sign_in(client, "bs.tuan")
+    before = await (await client.get("/sign-in/second-factor")).text()
+
+    refused = await send_code(client, "abc")
+    secret = before.split('<b class="num said">')[1].split("</b>")[0]
+    assert refused.status == 422
+    assert secret in await refused.text()
+
+
+async def test_second_factor_page_without_a_first_step_goes_back_to_it(client: Client) -> None:
+    shown = await client.get("/sign-in/second-factor", allow_redirects=False)
+    sent = await send_code(client, "123456")
+
+    assert shown.headers["Location"] == sent.headers["Location"] == "/sign-in"
+
+
+async def test_signing_out_kills_the_login_at_the_server(
+    signed_in: SignIn, make: Factory, announcer: FakeAnnouncer
+) -> None:
+    actor = await make.actor(Role.COMMUNE_DOCTOR)
+    browser = await signed_in(actor)
+    token = token_of(browser)
+
+    left = await browser.post("/sign-out", allow_redirects=False)
+    assert left.headers["Location"] == "/sign-in"
+    assert any(
+        cookie.startswith('telemed="";') and "Max-Age=0" in cookie
+        for cookie in left.headers.getall("Set-Cookie")
+    )
+    browser.session.cookie_jar.update_cookies({"telemed": token}, browser.make_url("/"))
+    assert await status_inside(browser) == 303
+    assert announcer.events(f"person:{actor.uid}") == ["login_revoked"]
+
+
+async def test_an_idle_login_ends(
+    signed_in: SignIn, make: Factory, clock: FakeClock, settings: Settings
+) -> None:
+    browser = await signed_in(await make.actor(Role.COMMUNE_DOCTOR))
+    clock.advance(timedelta(minutes=settings.login_idle_minutes - 1))
+    assert await status_inside(browser) == 200
+
+    clock.advance(timedelta(minutes=settings.login_idle_minutes))
+    assert await status_inside(browser) == 303
+
+
+async def test_what_a_page_does_by_itself_keeps_nobody_alive(
+    signed_in: SignIn, make: Factory, clock: FakeClock, settings: Settings
+) -> None:
+    browser = await signed_in(await make.actor(Role.COMMUNE_DOCTOR))
+    clock.advance(timedelta(minutes=settings.login_idle_minutes - 1))
+    polled = await browser.get("/account", headers={"X-By-Itself": "1"})
+    assert polled.status == 200
+
+    clock.advance(timedelta(minutes=1))
+    assert await status_inside(browser) == 303
+
+
+async def test_a_login_ends_in_any_case(
+    signed_in: SignIn, make: Factory, clock: FakeClock, settings: Settings
+) -> None:
+    browser = await signed_in(await make.actor(Role.COMMUNE_DOCTOR))
+    step = timedelta(minutes=30)
+    steps = timedelta(hours=settings.login_absolute_hours) // step
+    statuses = []
+    for _ in range(steps):
+        clock.advance(step)
+        statuses.append(await status_inside(browser))
+
+    assert statuses == [200] * (steps - 1) + [303]
+
+
+async def test_signing_in_over_somebody_ends_their_login(
+    signed_in: SignIn, make: Factory, doctor: Person
+) -> None:
+    browser = await signed_in(await make.actor(Role.COMMUNE_DOCTOR))
+    before = token_of(browser)
+    await sign_in(browser, doctor.sign_in_name)
+
+    browser.session.cookie_jar.update_cookies({"telemed": before}, browser.make_url("/"))
+    assert await status_inside(browser) == 303
+
+
+async def test_sign_in_page_sends_those_inside_on(signed_in: SignIn, make: Factory) -> None:
+    browser = await signed_in(await make.actor(Role.COMMUNE_DOCTOR))
+
+    response = await browser.get("/sign-in?next=/account", allow_redirects=False)
+    assert response.headers["Location"] == "/account"
+
+
+async def test_another_language_is_kept_by_the_browser(client: Client) -> None:
+    response = await client.get("/language/en?next=/sign-in")
+
+    assert response.url.path == "/sign-in"
+    assert 'lang="en"' in await response.text()
+    assert (await client.get("/language/xx")).status == 404
