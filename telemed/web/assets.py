@@ -9,8 +9,9 @@ from pathlib import Path
 import brotli
 from aiohttp import web
 
-_COMPRESSED = (".br", ".gz")
-_TEXT = (".css", ".js", ".json", ".svg")
+_TEXT = frozenset({".css", ".js", ".json", ".svg"})
+# Notes, type declarations and compressed siblings lie beside them and are nobody's business.
+_SERVED = _TEXT | {".ico", ".mp3", ".ogg", ".png", ".wav", ".webmanifest", ".webp", ".woff2"}
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -59,9 +60,7 @@ def build_assets(folder: Path) -> list[Path]:
 
 
 def _sources(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.rglob("*") if path.is_file() and path.suffix not in _COMPRESSED
-    )
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in _SERVED)
 
 
 def _drop_stale_siblings(sources: Iterable[Path]) -> None:

@@ -21,6 +21,7 @@ def folder(tmp_path: Path) -> Path:
     (static / "css" / "app.css").write_text(CSS)
     (static / "js" / "dom.js").write_text("export const one = 1;\n" * 20)
     (static / "logo.png").write_bytes(b"\x89PNG")
+    (static / "README.md").write_text("for us")
     (tmp_path / "secret.txt").write_text("not for the browser")
     return static
 

@@ -1,4 +1,4 @@
 // @ts-check
 import { part } from "../dom.js";
 
-part("print").addEventListener("click", () => print());
+part("print")?.addEventListener("click", () => print());
