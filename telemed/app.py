@@ -12,6 +12,7 @@ from aiohttp import web
 from telemed.accounts.own.views import routes as own_account_routes
 from telemed.accounts.service import Accounts
 from telemed.accounts.views import routes as account_routes
+from telemed.consults.request_views import routes as request_routes
 from telemed.consults.service import EXPIRE_JOB, expire
 from telemed.core.clock import LOCAL_ZONE, Clock, SystemClock, TaskOwner
 from telemed.core.config import Settings
@@ -40,6 +41,7 @@ from telemed.keys import (
 )
 from telemed.patients.birth import Birth, age_on
 from telemed.patients.views import routes as patient_routes
+from telemed.review.views import routes as history_routes
 from telemed.scheduling.views import routes as schedule_routes
 from telemed.sessions.jobs import JOBS as SESSION_JOBS
 from telemed.sessions.minutes_views import routes as minutes_routes
@@ -120,12 +122,14 @@ ROOMS: tuple[Routes, ...] = (
     own_account_routes,
     patient_routes,
     imaging_routes,
+    request_routes,
     account_routes,
     schedule_routes,
     session_routes,
     minutes_routes,
     rotation_routes,
     transfer_routes,
+    history_routes,
 )
 
 JOB_HANDLERS: Mapping[str, JobHandler] = {**SESSION_JOBS, EXPIRE_JOB: expire}

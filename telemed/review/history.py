@@ -119,10 +119,9 @@ def _midnight(day: date) -> datetime:
 def _matching(dialect: str, words: Sequence[str]) -> ColumnElement[bool]:
     if dialect == "sqlite":
         match = " ".join(f'"{word}"' for word in words[:-1]) + f' "{words[-1]}"*'
-        ids = text("SELECT rowid FROM consult_fts WHERE consult_fts MATCH :match")
         return col(Consult.id).in_(
-            ids.bindparams(match=match.strip()).columns(Consult.__table__.c.id)
-        )  # type: ignore[attr-defined]
+            sa_select(_FTS.c.rowid).where(literal_column("consult_fts").op("MATCH")(match.strip()))
+        )
     query = " & ".join([*words[:-1], f"{words[-1]}:*"])
     vector = sql.to_tsvector(literal_column("'simple'"), col(Consult.search_text))
     return vector.bool_op("@@")(sql.to_tsquery(literal_column("'simple'"), query))

@@ -13,8 +13,7 @@ from telemed.facilities.service import list_specialties, list_stations
 from telemed.keys import WORK, signed_in
 from telemed.review import history
 from telemed.review.history import HistoryFilter
-from telemed.training.views import Day
-from telemed.web.parsing import Body, read_query
+from telemed.web.parsing import Body, Day, read_query
 from telemed.web.rendering import page
 from telemed.web.routing import Routes
 

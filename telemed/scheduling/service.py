@@ -92,6 +92,14 @@ async def _free(work: UnitOfWork, consult: Consult) -> list[Span]:
     return free_slots(hours, spans, first=first, days=DAYS_AHEAD, now=work.now())
 
 
+def by_day(slots: Sequence[Span]) -> dict[date, list[datetime]]:
+    """Starts of slots by local day, for a page that offers them."""
+    days: dict[date, list[datetime]] = {}
+    for slot in slots:
+        days.setdefault(today_of(slot.start), []).append(slot.start)
+    return days
+
+
 async def book(work: UnitOfWork, actor: Actor, consult_uid: str, start: datetime) -> Booking:
     """Book a free slot of the consult's specialist; exactly one of many attempts wins.
 

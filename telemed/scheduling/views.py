@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -13,7 +13,7 @@ from telemed.accounts.permissions import Action, Role
 from telemed.core.errors import N_, Invalid
 from telemed.keys import WORK, signed_in
 from telemed.scheduling import service
-from telemed.scheduling.availability import SLOT_CHOICES, Hours, Span, format_clock, parse_clock
+from telemed.scheduling.availability import SLOT_CHOICES, Hours, format_clock, parse_clock
 from telemed.web.parsing import Body, read_body, read_form, read_query
 from telemed.web.rendering import add_notices, invalid_page, page, see_other
 from telemed.web.routing import Routes, Values
@@ -138,11 +138,3 @@ async def cancel(request: web.Request) -> web.Response:
     uid = request.match_info["uid"]
     consult = await service.cancel(request[WORK], signed_in(request), uid, form.reason)
     return see_other(request, f"/consults/{consult.uid}", notice="booking_cancelled")
-
-
-def by_day(slots: Sequence[Span]) -> dict[date, list[datetime]]:
-    """Starts of slots grouped by local day, for the case page."""
-    days: dict[date, list[datetime]] = {}
-    for slot in slots:
-        days.setdefault(service.today_of(slot.start), []).append(slot.start)
-    return days

@@ -22,9 +22,8 @@ from telemed.training import transfers
 from telemed.training.models import TransferPart, TransferPlace, TransferState, TransferType
 from telemed.training.repository import LogFilter, list_people, station_trainees
 from telemed.training.transfers import MOST_CASES, OpenLog, TransferInput
-from telemed.training.views import Day
 from telemed.web.formats import format_date, format_time
-from telemed.web.parsing import Body, read_form, read_query
+from telemed.web.parsing import Body, Day, read_form, read_query
 from telemed.web.rendering import add_notices, invalid_page, page, see_other
 from telemed.web.routing import Routes, Values
 

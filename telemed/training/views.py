@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from telemed.accounts.permissions import Action, Role
 from telemed.core.errors import N_, Invalid
@@ -16,15 +15,13 @@ from telemed.training import rotations
 from telemed.training.repository import get_rotation, list_people, list_rotations
 from telemed.training.rotations import RotationInput
 from telemed.web.formats import format_date
-from telemed.web.parsing import Body, local_day, read_form
+from telemed.web.parsing import Body, Day, read_form
 from telemed.web.rendering import add_notices, invalid_page, page, see_other
 from telemed.web.routing import Routes, Values
 
 routes = Routes()
 add_notices({"rotation_saved": N_("Đã lưu đợt luân phiên")})
 SENT_ROLES = (Role.ROTATED_DOCTOR,)
-
-Day = Annotated[date, BeforeValidator(local_day)]
 
 
 class RotationForm(Body):

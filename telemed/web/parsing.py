@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import orjson
 from aiohttp import web
 from multidict import MultiMapping
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from telemed.core.errors import FieldError, Invalid, N_, Unsupported
+from telemed.core.errors import N_, FieldError, Invalid, Unsupported
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 HIDDEN_KEY = "idempotency_key"
@@ -129,6 +130,9 @@ def local_day(text: object) -> object:
         return text
     day, month, year = parts
     return f"{year:0>4}-{month:0>2}-{day:0>2}"
+
+
+Day = Annotated[date, BeforeValidator(local_day)]
 
 
 def typed_values(request: web.Request) -> Mapping[str, Any]:

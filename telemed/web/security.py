@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from telemed.core.errors import Denied, N_
+from telemed.core.errors import N_, Denied
 from telemed.keys import SETTINGS
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
