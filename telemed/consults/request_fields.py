@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from telemed.consults.vitals import VitalKey
+from telemed.consults.vitals import VITALS, VitalKey
 from telemed.core.errors import N_, FieldError, Invalid, TooLarge
 from telemed.core.text import clean_line
 from telemed.patients.consent_texts import CURRENT
@@ -92,6 +92,31 @@ SECTIONS = (
 # Kept with the draft, typed by nobody.
 HIDDEN = ("allergy_seen",)
 FIELDS = (*(name for section in SECTIONS for name in section.fields), *HIDDEN)
+LABELS: Mapping[str, str] = {
+    "reason": N_("Lý do hội chẩn, diễn biến"),
+    "history": N_("Tiền sử"),
+    "examination": N_("Khám"),
+    "diagnosis": N_("Chẩn đoán sơ bộ"),
+    "icd": N_("Mã ICD-10"),
+    "vital_consciousness": N_("Tri giác"),
+    "vital_oxygen": N_("Thở oxy"),
+    "taken_time": N_("Giờ đo"),
+    "taken_date": N_("Ngày đo"),
+    "allergy_state": N_("Đã hỏi dị ứng chưa?"),
+    "allergies": N_("Dị ứng với gì, biểu hiện ra sao"),
+    "medication": N_("Thuốc đang dùng"),
+    "treatment": N_("Đã xử trí, điều trị"),
+    "transfer_possible": N_("Nếu cần, có chuyển viện được không?"),
+    "urgency": N_("Mức độ khẩn"),
+    "specialty": N_("Chuyên khoa"),
+    "named": N_("Hỏi đích danh"),
+    "basis": N_("Ai đồng ý"),
+    "giver_name": N_("Họ tên người đại diện"),
+    "language": N_("Hỏi bằng tiếng"),
+    "interpreter": N_("Người phiên dịch"),
+    **{f"{VITAL_PREFIX}{key}": vital.label for key, vital in VITALS.items()},
+    **{name: CURRENT[purpose].label for name, purpose in PURPOSES.items()},
+}
 # Filled in before anybody has typed, so they say nothing about a section being begun.
 PREFILLED = frozenset({"taken_date", "allergy_state", "allergies", "language"})
 
