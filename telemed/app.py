@@ -9,7 +9,9 @@ from datetime import date, datetime
 
 from aiohttp import web
 
+from telemed.accounts.audit.views import routes as audit_routes
 from telemed.accounts.own.views import routes as own_account_routes
+from telemed.accounts.people.views import routes as people_routes
 from telemed.accounts.service import Accounts
 from telemed.accounts.views import routes as account_routes
 from telemed.consults.request_views import routes as request_routes
@@ -21,6 +23,7 @@ from telemed.core.errors import Param
 from telemed.core.i18n import Catalogue
 from telemed.core.jobs import JobHandler, JobRunner
 from telemed.core.paths import LOCALE, STATIC, TEMPLATES
+from telemed.facilities.views import routes as facility_routes
 from telemed.imaging.previews import Previewer
 from telemed.imaging.storage import DirectoryStorage
 from telemed.imaging.views import routes as imaging_routes
@@ -55,6 +58,7 @@ from telemed.web.middleware import MIDDLEWARES
 from telemed.web.rendering import Phrase, Renderer
 from telemed.web.routing import ROUTE_TABLE, Routes, RouteTable
 from telemed.web.security import add_headers
+from telemed.web.showcase import routes as showcase_routes
 
 BODY_LIMIT = 1024 * 1024
 
@@ -120,6 +124,9 @@ ROOMS: tuple[Routes, ...] = (
     health_routes,
     account_routes,
     own_account_routes,
+    people_routes,
+    facility_routes,
+    audit_routes,
     patient_routes,
     imaging_routes,
     request_routes,
@@ -130,6 +137,7 @@ ROOMS: tuple[Routes, ...] = (
     rotation_routes,
     transfer_routes,
     history_routes,
+    showcase_routes,
 )
 
 JOB_HANDLERS: Mapping[str, JobHandler] = {**SESSION_JOBS, EXPIRE_JOB: expire}

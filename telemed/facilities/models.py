@@ -30,7 +30,7 @@ class Commune(SQLModel, table=True):
 
     code: str = Field(primary_key=True, max_length=5)
     name: str = Field(max_length=80)
-    kind: CommuneKind = Field(sa_type=ValueEnum(CommuneKind))  # type: ignore[call-overload]
+    kind: CommuneKind = Field(sa_type=ValueEnum(CommuneKind))
     province_code: str = Field(max_length=2)
     folded_name: str = Field(max_length=80, index=True)
 
@@ -42,7 +42,7 @@ class Facility(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     uid: str = uid_column()
-    kind: FacilityKind = Field(sa_type=ValueEnum(FacilityKind))  # type: ignore[call-overload]
+    kind: FacilityKind = Field(sa_type=ValueEnum(FacilityKind))
     code: str = Field(max_length=10, unique=True)
     name: str = Field(max_length=120)
     folded_name: str = Field(max_length=120)

@@ -204,18 +204,20 @@ def parse_phone(text: str) -> str:
     return digits
 
 
-def _name(text: str, *, longest: int) -> str:
+def _name(text: str, *, longest: int, field: str = "name") -> str:
     name = clean_line(text)
     if not name:
-        raise Invalid("name_missing", N_("Ghi tên"), field="name")
+        raise Invalid("name_missing", N_("Ghi tên"), field=field)
     if len(name) > longest:
-        raise Invalid("name_too_long", N_("Tên dài quá {limit} ký tự"), field="name", limit=longest)
+        raise Invalid("name_too_long", N_("Tên dài quá {limit} ký tự"), field=field, limit=longest)
     return name
 
 
 async def _free_department(work: UnitOfWork, facility_id: int, name: str) -> str:
-    name = _name(name, longest=120)
+    name = _name(name, longest=120, field="department_name")
     others = await list_departments(work, facility_id)
     if any(fold(other.name) == fold(name) for other in others):
-        raise Invalid("department_exists", N_("Cơ sở đã có khoa, phòng này"), field="name")
+        raise Invalid(
+            "department_exists", N_("Cơ sở đã có khoa, phòng này"), field="department_name"
+        )
     return name
