@@ -12,12 +12,13 @@ from typing import Any
 import jinja2
 import orjson
 from aiohttp import web
+from yarl import URL
 
 from telemed.accounts.permissions import Action, Actor, may
 from telemed.core.clock import Clock
 from telemed.core.errors import Invalid, Param, TelemedError
 from telemed.core.i18n import LOCALES, Catalogue
-from telemed.keys import ACTOR, LOCALE, RENDERER, REQUEST_ID, SYNTHETIC
+from telemed.keys import ACTOR, LOCALE, RENDERER, REQUEST_ID, SETTINGS, SYNTHETIC
 from telemed.web.assets import Assets
 from telemed.web.formats import FILTERS
 from telemed.web.menu import menu_of, role_title
@@ -108,10 +109,23 @@ class Renderer:
                 "text": text,
                 "fields": [f"{item['field']}: {item['message']}" for item in fields],
                 "request_id": request[REQUEST_ID],
+                "reload_url": _page_before(request),
             }
             return _html(self.html(request, "error.html", context), status)
         body = {"code": code, "message": text, "request_id": request[REQUEST_ID]}
         return json_answer({**body, "fields": fields} if fields else body, status=status)
+
+
+def _page_before(request: web.Request) -> str:
+    """The page to load again: the one asked for, or the one whose form was sent."""
+    if request.method == "GET":
+        return request.path_qs
+    try:
+        came_from = URL(request.headers.get("Referer", ""))
+        is_ours = str(came_from.origin()) in request.app[SETTINGS].origins
+    except ValueError:
+        return ""
+    return str(came_from.relative()) if is_ours else ""
 
 
 class _Shown:
