@@ -13,6 +13,10 @@ from tests.factories import Factory
 
 # Files that everybody may have, and the socket, whose events name an action each.
 APART = {"/static/{digest}/{path}", "/socket.io/"}
+ENTRANCE = {
+    *("/", "/health", "/sign-in", "/sign-in/second-factor", "/activate"),
+    *("/try/{role:[a-z_]+}", "/language/{locale:[a-z]{2}}"),
+}
 
 
 def test_every_open_door_names_an_action(app: web.Application) -> None:
@@ -25,16 +29,9 @@ def test_every_open_door_names_an_action(app: web.Application) -> None:
     assert nameless <= APART
 
 
-def test_hardly_any_door_is_open_to_strangers(app: web.Application) -> None:
+def test_only_the_entrance_is_open_to_strangers(app: web.Application) -> None:
     public = {route.path for route in app[ROUTE_TABLE] if route.action is Action.PUBLIC}
-    assert public <= {
-        "/",
-        "/health",
-        "/sign-in",
-        "/sign-in/second-factor",
-        "/sign-in/demo",
-        "/activate",
-    }
+    assert public <= ENTRANCE
 
 
 async def test_an_unknown_address_is_answered_alike_to_everybody(
