@@ -14,7 +14,7 @@ NOT_OURS = frozenset({"vendor", "catalogue", "node_modules"})
 FOREIGN_LETTER = re.compile(r"[^\W\d_a-zA-Z]")
 ANY_LETTER = re.compile(r"[^\W\d_]")
 # The same in every language.
-NAMES = re.compile(r"\bTelemed\b")
+NAMES = re.compile(r"\b(Telemed|Cốc Cốc)\b")
 TRANSLATING = frozenset({"N_", "_", "gettext", "ngettext", "pgettext", "npgettext", "t"})
 
 

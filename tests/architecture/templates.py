@@ -29,7 +29,8 @@ SPOKEN = frozenset(
     }
     | {"aria-placeholder", "aria-valuetext", "summary"}
 )
-UNSEEN = frozenset({"script", "style"})
+# Scripts are not read; keys of the keyboard have one name everywhere.
+UNSEEN = frozenset({"script", "style", "kbd"})
 STAND_IN = "\N{OBJECT REPLACEMENT CHARACTER}"
 _ENVIRONMENT = jinja2.Environment(extensions=["jinja2.ext.i18n", "jinja2.ext.do"], autoescape=True)
 _ATTRIBUTE = re.compile(r"""([a-z-]+)=["']([^"']*)["']""")

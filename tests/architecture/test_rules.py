@@ -155,6 +155,7 @@ def test_words_in_python_outside_the_catalogue_are_found(code: str, count: int) 
         ('{{ button(_("Nhận ca"), "check") }}', []),
         ("<script type='application/json'>{\"a\": 1}</script>", []),
         ("<title>Telemed</title>", []),
+        ("<kbd>Enter</kbd>", []),
         ("{# Nhận ca #}", []),
         ("{% macro id_of(n) %}f-{{ n }}{% endmacro %}", []),
         ('{% macro hint(n) %} aria-describedby="{{ n }}-h"{% endmacro %}', []),

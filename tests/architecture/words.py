@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from tests.architecture.sources import (
     FOREIGN_LETTER,
+    NAMES,
     TRANSLATING,
     Finding,
     Source,
@@ -46,7 +47,7 @@ def check_python(files: Iterable[Source]) -> Iterator[Finding]:
 
 
 def _unmarked(file: Source, node: ast.Constant, above: dict[ast.AST, ast.AST]) -> Iterator[Finding]:
-    if not (isinstance(node.value, str) and FOREIGN_LETTER.search(node.value)):
+    if not (isinstance(node.value, str) and FOREIGN_LETTER.search(NAMES.sub("", node.value))):
         return
     parent = above[node]
     if isinstance(parent, ast.JoinedStr):

@@ -15,7 +15,7 @@ from tests.factories import Factory
 APART = {"/static/{digest}/{path}", "/socket.io/"}
 ENTRANCE = {
     *("/", "/health", "/sign-in", "/sign-in/second-factor", "/activate"),
-    *("/try/{role:[a-z_]+}", "/language/{locale:[a-z]{2}}"),
+    *("/try/{role:[a-z_]+}", "/language/{locale:[a-z]{2}}", "/components"),
 }
 
 
