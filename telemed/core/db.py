@@ -199,6 +199,11 @@ class Database:
         """The engine that writes (and migrates)."""
         return self._writer
 
+    @property
+    def reading_engine(self) -> AsyncEngine:
+        """The engine that only reads; on a server the same one."""
+        return self._reader
+
     @asynccontextmanager
     async def work(self, request_id: str = "") -> AsyncIterator[UnitOfWork]:
         """A unit of work that commits on a clean exit and rolls back on an error."""
