@@ -11,10 +11,19 @@ import shutil
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    StorageState,
+    sync_playwright,
+)
 
+from tests.browser.town import Town, found_town
 from tests.servers import ROOT, Telemed
 
 SHOTS = Path(__file__).parent / "shots"
@@ -49,6 +58,14 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A served installation with people who can sign in (tests/browser/town.py)."""
+    town = found_town(tmp_path_factory.mktemp("town"))
+    yield town
+    town.server.stop()
+
+
+@pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telemed]:
     """The demo province, served as `make run` serves it."""
     server = Telemed(tmp_path_factory.mktemp("demo"), "--demo").start()
@@ -70,18 +87,18 @@ class Visitors:
         *,
         size: tuple[int, int] = WIDE,
         locale: str = "vi-VN",
-        scheme: str = "light",
         scripts: bool = True,
+        state: StorageState | None = None,
     ) -> Page:
-        """A page of somebody who was never here."""
+        """A page of somebody who was never here, or who has kept the cookies of `state`."""
         context = self._chromium.new_context(
             base_url=self._origin,
             viewport={"width": size[0], "height": size[1]},
             locale=locale,
             timezone_id="Asia/Ho_Chi_Minh",
-            color_scheme="dark" if scheme == "dark" else "light",
             java_script_enabled=scripts,
             permissions=["camera", "microphone", "notifications"],
+            storage_state=state,
         )
         context.set_default_timeout(PATIENCE_MILLISECONDS)
         context.on("console", self._hear)
@@ -101,18 +118,45 @@ class Visitors:
 
 
 @pytest.fixture
-def visitors(chromium: Browser, demo: Telemed) -> Iterator[Visitors]:
-    """Visitors of the demo province; the test fails for whatever their consoles complain of."""
-    visitors = Visitors(chromium, demo.origin)
+def visitors(town: Town, chromium: Browser) -> Iterator[Visitors]:
+    """Visitors of the town; the test fails for whatever their consoles complain of."""
+    visitors = Visitors(chromium, town.server.origin)
     yield visitors
     visitors.close()
     assert visitors.complaints == []
 
 
 @pytest.fixture
+def guests(demo: Telemed, chromium: Browser) -> Iterator[Visitors]:
+    """Visitors of the demo province, held to the same."""
+    guests = Visitors(chromium, demo.origin)
+    yield guests
+    guests.close()
+    assert guests.complaints == []
+
+
+@pytest.fixture
 def page(visitors: Visitors) -> Page:
     """A page of somebody who was never here."""
     return visitors.new()
+
+
+@pytest.fixture
+def sign_in_as(town: Town, visitors: Visitors) -> Callable[..., Page]:
+    """A page of somebody of the town who is signed in: `sign_in_as("doctor", size=PHONE)`.
+
+    The first time goes through the sign-in page. A code is good once in half a minute, so later
+    pages of the same person go on with the cookies of the first.
+    """
+
+    def open_page(who: str, **profile: Any) -> Page:
+        page = visitors.new(state=town.signed_in.get(who), **profile)
+        if who not in town.signed_in:
+            town.people[who].sign_in(page)
+            town.signed_in[who] = page.context.storage_state()
+        return page
+
+    return open_page
 
 
 @pytest.fixture
