@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 import pyotp
+from aiohttp import web
+from aiohttp.test_utils import TestClient
 
 from telemed.accounts.models import Credential, Person, SecondFactor
 from telemed.accounts.service import Accounts
 from telemed.core.db import UnitOfWork
+
+Client = TestClient[web.Request, web.Application]
 
 PASSWORD = "ba con vịt xanh bơi qua suối"
 
@@ -46,3 +50,9 @@ async def give_second_factor(work: UnitOfWork, accounts: Accounts, person: Perso
 def code_at(secret: str, at: datetime) -> str:
     """What the authenticator shows at a moment."""
     return pyotp.TOTP(secret).at(at)
+
+
+def hold(client: Client, token: str) -> None:
+    """Put a login into a browser in place of the one it holds."""
+    client.session.cookie_jar.clear()
+    client.session.cookie_jar.update_cookies({"telemed": token}, client.make_url("/"))

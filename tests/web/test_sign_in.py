@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from aiohttp import ClientResponse, web
-from aiohttp.test_utils import TestClient
+from aiohttp import ClientResponse
 from sqlmodel import col, select
 
 from telemed.accounts.models import Person, PersonState
@@ -19,9 +18,8 @@ from telemed.core.config import Settings
 from telemed.core.db import Database, UnitOfWork
 from tests.factories import Factory
 from tests.fakes import FakeAnnouncer
-from tests.people import PASSWORD, code_at, give_password, give_second_factor
+from tests.people import PASSWORD, Client, code_at, give_password, give_second_factor, hold
 
-Client = TestClient[web.Request, web.Application]
 SignIn = Callable[[Actor], Awaitable[Client]]
 SCRIPT = {"Sec-Fetch-Mode": "cors", "Accept": "application/json"}
 
@@ -258,8 +256,7 @@ async def test_the_token_before_the_second_factor_is_dead_after_it(
     before = token_of(client)
     await send_code(client, code_at(secret, clock.now()))
 
-    client.session.cookie_jar.clear()
-    client.session.cookie_jar.update_cookies({"telemed": before}, client.make_url("/"))
+    hold(client, before)
     assert await status_inside(client) == 303
     again = await client.get("/sign-in/second-factor", allow_redirects=False)
     assert again.headers["Location"] == "/sign-in"
@@ -358,7 +355,7 @@ async def test_signing_out_kills_the_login_at_the_server(
         cookie.startswith('telemed="";') and "Max-Age=0" in cookie
         for cookie in left.headers.getall("Set-Cookie")
     )
-    browser.session.cookie_jar.update_cookies({"telemed": token}, browser.make_url("/"))
+    hold(browser, token)
     assert await status_inside(browser) == 303
     assert announcer.events(f"person:{actor.uid}") == ["login_revoked"]
 
@@ -407,7 +404,7 @@ async def test_signing_in_over_somebody_ends_their_login(
     before = token_of(browser)
     await sign_in(browser, doctor.sign_in_name)
 
-    browser.session.cookie_jar.update_cookies({"telemed": before}, browser.make_url("/"))
+    hold(browser, before)
     assert await status_inside(browser) == 303
 
 
