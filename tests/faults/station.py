@@ -100,8 +100,8 @@ class Worker:
             raise Unanswered(attempt) from error
 
     def _next(self) -> Attempt:
-        steps = (self._open, self._draft, self._draft, self._attach, self._submit)
-        steps += (self._claim, self._conclude, self._conclude)
+        steps = [self._open, self._draft, self._draft, self._attach, self._submit]
+        steps += [self._claim, self._conclude, self._conclude]
         return steps[self._step]()
 
     def _attempt(self, who: str, path: str, **body: Any) -> Attempt:
