@@ -640,6 +640,8 @@ function sendOnceSafe(form, draft, view) {
     if (outcome === "conflict" || outcome === "signed_out") return view.focus();
     if (outcome === "unanswered") return view.showNotSent();
     draft.close();
+    // A browser ignores a form that is sent while its own submit event is still under way.
+    await new Promise((resolve) => setTimeout(resolve));
     isChecked = true;
     form.requestSubmit(event.submitter);
     isChecked = false;

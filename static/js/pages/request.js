@@ -152,8 +152,8 @@ function showMissing(open) {
   if (!place) return;
   label(place, open.length ? "ring" : "done", t("Đã đủ để gửi"));
   if (!open.length) return;
-  const links = open.flatMap((link, nth) => (nth ? [", ", link] : [link]));
-  place.lastElementChild?.replaceChildren(t("Còn {n} phần:", { n: open.length }), " ", ...links);
+  const more = open.length > 1 ? "…" : "";
+  place.lastElementChild?.replaceChildren(t("Còn {n} phần:", { n: open.length }), " ", open[0], more);
 }
 
 form.addEventListener("telemed:saved", (event) => {
