@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from telemed.accounts.permissions import Action, Actor
+from telemed.accounts.permissions import Action, Actor, may
 from telemed.consults import lists, repository
 from telemed.consults.conversation import Line, list_lines
-from telemed.consults.lifecycle import ConsultState
+from telemed.consults.lifecycle import UNCLAIMED, ConsultEvent, ConsultState, next_state
 from telemed.consults.models import Consult, ConsultQuestion
 from telemed.consults.repository import PersonCard
 from telemed.consults.rows import CaseRow
-from telemed.consults.service import get_case
+from telemed.consults.service import facts_of, get_case
 from telemed.consults.steps import Side, Step, step_of
 from telemed.consults.timeline import Moment, as_data, people_in, tell
 from telemed.consults.vital_cells import VitalCell, cells_of
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
 from telemed.core.events import Event, last_number, list_events, stream_of
-from telemed.patients.models import Patient
+from telemed.patients.birth import Age, Birth, age_on
+from telemed.patients.models import Patient, Sex
+from telemed.patients.service import local_today
 
 EVENTS_SHOWN = 500
 
@@ -142,3 +144,43 @@ async def list_for_patient(work: UnitOfWork, actor: Actor, patient: Patient) -> 
         cases = [row.uid for row in rows]
         work.audit(AuditTag.CONSULT_LIST, actor, patient.uid, patient_id=patient.id, cases=cases)
     return rows
+
+
+@dataclass(frozen=True)
+class Brief:
+    """The head of a page about one act: no more than whoever acts may know of the case."""
+
+    consult: Consult
+    station: str
+    specialty: str
+    name: str = ""
+    sex: Sex | None = None
+    age: Age | None = None
+
+
+async def open_brief(work: UnitOfWork, actor: Actor, uid: str, event: ConsultEvent) -> Brief:
+    """The case as the actor may know it before an act. Raises Missing, IllegalTransition."""
+    consult = await get_case(work, actor, uid, ACTIONS[event])
+    next_state(consult.state, event)
+    station, specialty = await repository.get_place_names(work, consult)
+    brief = Brief(consult, station, specialty)
+    subject, patient_id = stream_of("consult", uid), consult.patient_id
+    if may(actor, Action.CONSULT_READ, facts_of(consult, work)):
+        work.audit(AuditTag.CONSULT_READ, actor, subject, patient_id=patient_id)
+        patient = await work.session.get_one(Patient, patient_id)
+        age = age_on(Birth(patient.birth_year, patient.birth_date), local_today(work))
+        return replace(brief, name=patient.full_name, sex=patient.sex, age=age)
+    work.audit(AuditTag.CONSULT_TRIAGE, actor, subject, patient_id=patient_id)
+    rows = await lists.list_triage(work, actor, UNCLAIMED, uid=uid, limit=1)
+    return replace(brief, sex=rows[0].sex, age=rows[0].age) if rows else brief
+
+
+# The events that have a page of their own, and what each asks for.
+ACTIONS: Mapping[ConsultEvent, Action] = {
+    ConsultEvent.DECLINE: Action.CONSULT_DECLINE,
+    ConsultEvent.ASK_INFO: Action.CONSULT_ASK,
+    ConsultEvent.PASS_ON: Action.CONSULT_PASS_ON,
+    ConsultEvent.RELEASE: Action.CONSULT_RELEASE,
+    ConsultEvent.CANCEL: Action.CONSULT_CANCEL,
+    ConsultEvent.SUBMIT: Action.CONSULT_REQUEST,
+}

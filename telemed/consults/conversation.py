@@ -24,7 +24,7 @@ TEXT_LIMIT = 4000
 MESSAGES_SHOWN = 200
 MESSAGE_POSTED = "message_posted"
 MESSAGES_READ = "messages_read"
-_SILENT = frozenset({ConsultState.CANCELLED, ConsultState.EXPIRED})
+SILENT = frozenset({ConsultState.CANCELLED, ConsultState.EXPIRED})
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ async def post(work: UnitOfWork, actor: Actor, uid: str, text: str) -> Message:
     if len(clean) > TEXT_LIMIT:
         long = N_("Ghi nhiều nhất {limit} ký tự – đang là {given}")
         raise Invalid("text_long", long, field="text", limit=TEXT_LIMIT, given=len(clean))
-    if consult.state in _SILENT:
+    if consult.state in SILENT:
         raise Conflict("consult_over", N_("Ca đã kết thúc, không gửi thêm tin được nữa."))
     message = await add_message(work, actor, consult, clean)
     stream = stream_of("consult", consult.uid)

@@ -17,12 +17,14 @@ from telemed.consults.models import Consult, ConsultQuestion, Message, ReadMark
 from telemed.consults.repository import select_columns
 from telemed.consults.rows import CaseRow, Cursor, QueueRow, TriageRow
 from telemed.core.db import UnitOfWork
-from telemed.facilities.models import Facility, Specialty
+from telemed.facilities.models import Commune, Facility, Specialty
 from telemed.patients.birth import Birth, age_on
 from telemed.patients.models import Patient
 from telemed.patients.service import local_today
 
 PAGE_SIZE = 20
+# Every station is called by its commune.
+_PLACE = func.coalesce(Commune.name, Facility.name)
 
 
 def _in_queue(actor: Actor) -> ColumnElement[bool]:
@@ -68,7 +70,7 @@ async def list_triage(
             Consult.rank,
             Consult.due_at,
             Consult.requested_at,
-            Facility.name,
+            _PLACE,
             Specialty.name,
             col(Consult.named_id) == actor.id,
             Patient.sex,
@@ -77,6 +79,7 @@ async def list_triage(
             first_question,
         )
         .join(Facility, col(Facility.id) == Consult.station_id)
+        .join(Commune, col(Commune.code) == Facility.commune_code, isouter=True)
         .join(Specialty, col(Specialty.id) == Consult.specialty_id)
         .join(Patient, col(Patient.id) == Consult.patient_id)
         .where(col(Consult.state).in_(states), _in_queue(actor), *_beyond(after))
@@ -118,11 +121,12 @@ async def list_queue(
             Consult.rank,
             Consult.due_at,
             Consult.requested_at,
-            Facility.name,
+            _PLACE,
             Specialty.name,
             func.coalesce(Person.full_name, ""),
         )
         .join(Facility, col(Facility.id) == Consult.station_id)
+        .join(Commune, col(Commune.code) == Facility.commune_code, isouter=True)
         .join(Specialty, col(Specialty.id) == Consult.specialty_id)
         .join(Person, col(Person.id) == Consult.assigned_id, isouter=True)
         .where(
@@ -224,7 +228,7 @@ def _case_query() -> Any:
             Consult.state_reason,
             Consult.answered_at,
             Consult.closed_at,
-            Facility.name,
+            _PLACE,
             func.coalesce(Specialty.name, ""),
             func.coalesce(Person.full_name, ""),
             Patient.full_name,
@@ -234,6 +238,7 @@ def _case_query() -> Any:
             Consult.reason,
         )
         .join(Facility, col(Facility.id) == Consult.station_id)
+        .join(Commune, col(Commune.code) == Facility.commune_code, isouter=True)
         .join(Patient, col(Patient.id) == Consult.patient_id)
         .join(Specialty, col(Specialty.id) == Consult.specialty_id, isouter=True)
         .join(Person, col(Person.id) == Consult.assigned_id, isouter=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Any
 
 from telemed.consults.models import VitalSigns
 from telemed.consults.vitals import (
     CONSCIOUSNESS_LABELS,
     Consciousness,
-    Flag,
     VitalKey,
     flag_vital,
     format_vital,
@@ -20,6 +20,15 @@ from telemed.core.errors import N_
 _PRESSURE = (VitalKey.SYSTOLIC, VitalKey.DIASTOLIC)
 
 
+class Judgement(StrEnum):
+    """What is said under a value: against the usual range, or of a word that is not the usual one."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    ABNORMAL = "abnormal"
+
+
 @dataclass(frozen=True)
 class VitalCell:
     """One cell; `word` is a catalogue text where the value is no number."""
@@ -27,7 +36,7 @@ class VitalCell:
     key: str
     value: str = ""
     word: str = ""
-    flag: Flag | None = None
+    flag: Judgement | None = None
 
 
 def cells_of(signs: VitalSigns, age_years: int | None) -> list[VitalCell]:
@@ -42,7 +51,8 @@ def cells_of(signs: VitalSigns, age_years: int | None) -> list[VitalCell]:
 
 
 def _cell(key: VitalKey, value: Decimal, age_years: int | None) -> VitalCell:
-    return VitalCell(key, format_vital(value), flag=flag_vital(key, value, age_years))
+    flag = flag_vital(key, value, age_years)
+    return VitalCell(key, format_vital(value), flag=Judgement(flag.value) if flag else None)
 
 
 def _number(value: Any) -> Decimal | None:
@@ -60,7 +70,7 @@ def _pressure(values: dict[str, Any], age_years: int | None) -> list[VitalCell]:
     cells = [_cell(key, value, age_years) for key, value in pairs]
     if len(cells) < len(_PRESSURE):
         return cells
-    judged = next((c.flag for c in cells if c.flag not in {None, Flag.NORMAL}), cells[0].flag)
+    judged = next((c.flag for c in cells if c.flag not in {None, Judgement.NORMAL}), cells[0].flag)
     return [VitalCell("blood_pressure", "/".join(cell.value for cell in cells), flag=judged)]
 
 
@@ -70,7 +80,7 @@ def _words(values: dict[str, Any]) -> list[VitalCell]:
     if level in set(Consciousness):
         word = CONSCIOUSNESS_LABELS[Consciousness(level)]
         is_off = Consciousness(level) is not Consciousness.ALERT
-        cells.append(VitalCell("consciousness", word=word, flag=Flag.LOW if is_off else None))
+        cells.append(VitalCell("consciousness", word=word, flag=Judgement.ABNORMAL if is_off else None))
     if isinstance(on_oxygen := values.get("oxygen"), bool):
-        cells.append(VitalCell("oxygen", word=N_("Có") if on_oxygen else N_("Không, khí trời")))
+        cells.append(VitalCell("oxygen", word=N_("Có") if on_oxygen else N_("Không")))
     return cells

@@ -196,14 +196,12 @@ async def _count(work: UnitOfWork, actor: Actor, scope: Scope) -> Counts:
     return Counts(sum(waiting.values()), sum(asked.values()), held, tuple(queues))
 
 
-async def list_waiting(work: UnitOfWork, actor: Actor) -> list[str]:
-    """Ids of what waits for the actor: enough to say "2 new", nothing to read."""
+async def list_waiting(work: UnitOfWork, actor: Actor) -> Sequence[TriageRow | QueueRow]:
+    """What waits for the actor, for its ids and urgencies: enough to say "2 new" to a page."""
     states = _STATES[Lane.WAITING]
     if scope_of(actor, None) is Scope.ALL:
-        queue = await lists.list_queue(work, states, limit=MOST_HINTED)
-        return [row.uid for row in queue]
-    triage = await lists.list_triage(work, actor, states, limit=MOST_HINTED)
-    return [row.uid for row in triage]
+        return await lists.list_queue(work, states, limit=MOST_HINTED)
+    return await lists.list_triage(work, actor, states, limit=MOST_HINTED)
 
 
 async def find_preview(

@@ -1,0 +1,23 @@
+// @ts-check
+/** The first page: says that something changed, and moves nothing under the reader's hand. */
+import { find, showLink } from "../dom.js";
+import { Live } from "../live.js";
+
+const strip = find("[data-role=strip]", HTMLElement);
+const { person } = document.body.dataset;
+
+if (person) {
+  const live = new Live();
+  let wasUp = false;
+  live.onLink((link) => {
+    wasUp ||= link === "up";
+    if (wasUp) showLink(link === "up" ? "ok" : "off");
+  });
+  /** @param {{ event: string }} hint */
+  const gotHint = (hint) => {
+    if (hint.event !== "watched") strip.hidden = false;
+  };
+  live.watch(`person:${person}`, gotHint);
+  if (strip.dataset.watch === "worklist") live.watch("worklist", gotHint);
+  live.connect();
+}

@@ -1,0 +1,175 @@
+"""The page of a case, its conversation and its log."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from aiohttp import web
+from pydantic import Field
+
+from telemed.accounts.permissions import Action, may
+from telemed.consults import casefile, conversation, handling
+from telemed.consults.casefile import CaseFile
+from telemed.consults.clocks import LIMITS, limit_minutes
+from telemed.consults.lifecycle import ConsultState
+from telemed.consults.request_sheet import read_sheet
+from telemed.consults.service import facts_of
+from telemed.consults.worklist import find_preview
+from telemed.core.errors import N_, Invalid, Missing
+from telemed.imaging import service as imaging
+from telemed.keys import WORK, signed_in
+from telemed.scheduling import service as scheduling
+from telemed.scheduling.service import by_day
+from telemed.sessions import minutes
+from telemed.web.parsing import Body, read_body, read_query
+from telemed.web.rendering import (
+    add_notices,
+    invalid_page,
+    json_answer,
+    page,
+    see_other,
+    wants_json,
+)
+from telemed.web.routing import Routes, Values
+
+routes = Routes()
+add_notices(
+    {
+        "message_received": N_("Máy chủ đã nhận tin nhắn"),
+        "info_answered": N_("Máy chủ đã nhận câu trả lời. Ca trở lại danh sách chờ."),
+    }
+)
+LARGEST_KEY = 2**62
+_PAGE = "consults/show.html"
+_HAS_MINUTES = frozenset({ConsultState.ANSWERED, ConsultState.CLOSED})
+
+
+class View(StrEnum):
+    """What stands in the middle of the page."""
+
+    ALL = "all"
+    FILES = "files"
+    REQUEST = "request"
+
+
+class CaseQuery(Body):
+    """Which part is looked at."""
+
+    view: View = View.ALL
+
+
+class EventsQuery(Body):
+    """The number of the last event that the page has."""
+
+    after: Annotated[int, Field(ge=0, le=LARGEST_KEY)] = 0
+
+
+class MessageForm(Body):
+    """A message."""
+
+    text: Annotated[str, Field(max_length=20_000)] = ""
+
+
+class ReadForm(Body):
+    """How far the conversation was seen."""
+
+    up_to: Annotated[int, Field(ge=1, le=LARGEST_KEY)]
+
+
+class AnswerForm(Body):
+    """What the station answers."""
+
+    reason: Annotated[str, Field(max_length=20_000)] = ""
+
+
+def _uid(request: web.Request) -> str:
+    return request.match_info["uid"]
+
+
+@routes.get("/consults/{uid}", Action.CONSULT_READ)
+async def show(request: web.Request) -> web.Response:
+    """The case; a specialist who may only judge its urgency is shown it beside the worklist."""
+    query = read_query(request, CaseQuery)
+    work, actor, uid = request[WORK], signed_in(request), _uid(request)
+    try:
+        case = await casefile.open_case(work, actor, uid)
+    except Missing:
+        if may(actor, Action.WORKLIST) and await find_preview(work, actor, uid):
+            return see_other(request, f"/worklist?case={uid}")
+        raise
+    return page(request, _PAGE, **await _context(request, case, query.view))
+
+
+async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) -> dict[str, Any]:
+    work, actor, consult = request[WORK], signed_in(request), case.consult
+    facts = facts_of(consult, work)
+    schedule = await scheduling.schedule_of(work, actor, consult)
+    has_minutes = consult.state in _HAS_MINUTES
+    return {
+        "case": case,
+        "consult": consult,
+        "view": view.value,
+        "files": await imaging.list_files(work, actor, consult),
+        "may_attach": may(actor, Action.FILE_WRITE, facts),
+        "may_talk": may(actor, Action.CONSULT_MESSAGE, facts)
+        and consult.state not in conversation.SILENT,
+        "schedule": schedule,
+        "slot_days": by_day(schedule.slots),
+        "papers": await minutes.open_papers(work, actor, consult.uid) if has_minutes else None,
+        "sheet": await read_sheet(work, consult) if view is View.REQUEST else None,
+        "limits": {urgency.value: limit_minutes(urgency) for urgency in LIMITS},
+        "values": {},
+        "errors": {},
+    }
+
+
+@routes.get("/consults/{uid}/events", Action.CONSULT_READ)
+async def events(request: web.Request) -> web.Response:
+    """The numbered log after a number, for whoever missed a hint."""
+    query = read_query(request, EventsQuery)
+    log = await casefile.list_log(request[WORK], signed_in(request), _uid(request), query.after)
+    data = {"events": log.events, "last_event": log.last_event, "more": log.more}
+    return json_answer({"ok": True, "data": data})
+
+
+async def _again(request: web.Request, error: Invalid, values: Values) -> web.Response:
+    case = await casefile.open_case(request[WORK], signed_in(request), _uid(request))
+    context = await _context(request, case)
+    return invalid_page(request, _PAGE, error, **{**context, "values": values})
+
+
+@routes.post("/consults/{uid}/messages", Action.CONSULT_MESSAGE, on_invalid=_again)
+async def post_message(request: web.Request) -> web.Response:
+    """Say something in the conversation."""
+    form = await read_body(request, MessageForm)
+    uid = _uid(request)
+    message = await conversation.post(request[WORK], signed_in(request), uid, form.text)
+    if wants_json(request):
+        return json_answer({"message": message.uid, "number": message.id}, status=201)
+    return see_other(request, f"/consults/{uid}#tin", notice="message_received")
+
+
+@routes.get("/consults/{uid}/messages", Action.CONSULT_MESSAGE)
+async def list_messages(request: web.Request) -> web.Response:
+    """The conversation alone."""
+    case = await casefile.open_case(request[WORK], signed_in(request), _uid(request))
+    return page(request, "consults/messages.html", case=case, consult=case.consult)
+
+
+@routes.post("/consults/{uid}/read", Action.CONSULT_MESSAGE)
+async def mark_read(request: web.Request) -> web.Response:
+    """Everything down to a message was seen."""
+    form = await read_body(request, ReadForm)
+    uid = _uid(request)
+    await conversation.mark_read(request[WORK], signed_in(request), uid, form.up_to)
+    return see_other(request, f"/consults/{uid}#tin")
+
+
+@routes.post("/consults/{uid}/answer-info", Action.CONSULT_ANSWER_INFO, on_invalid=_again)
+async def answer_info(request: web.Request) -> web.Response:
+    """Give what a specialist asked for."""
+    form = await read_body(request, AnswerForm)
+    uid = _uid(request)
+    await handling.answer_info(request[WORK], signed_in(request), uid, form.reason)
+    return see_other(request, f"/consults/{uid}", notice="info_answered")
