@@ -5,6 +5,7 @@ import { find, label, make, part, say, showLink, warn } from "../dom.js";
 import { formatTime, t } from "../i18n.js";
 import { Live } from "../live.js";
 import { isInUse, loadPage, PageError, patchPart, takeParts } from "../parts.js";
+import { hearCalls } from "../ringing.js";
 
 const RETRY_MS = 10_000;
 const PARTS = ["moments", "state", "pictures"];
@@ -167,5 +168,6 @@ live.watch(`consult:${page.dataset.uid}`, (hint) => {
   const isAboutReading = hint.event === "messages_read";
   if (isAboutReading || hint.number > lastEvent) void refresh();
 });
+hearCalls(live);
 live.connect();
 markRead();

@@ -2,6 +2,7 @@
 /** The first page: says that something changed, and moves nothing under the reader's hand. */
 import { find, showLink } from "../dom.js";
 import { Live } from "../live.js";
+import { hearCalls } from "../ringing.js";
 
 const strip = find("[data-role=strip]", HTMLElement);
 const { person } = document.body.dataset;
@@ -19,5 +20,6 @@ if (person) {
   };
   live.watch(`person:${person}`, gotHint);
   if (strip.dataset.watch === "worklist") live.watch("worklist", gotHint);
+  hearCalls(live);
   live.connect();
 }

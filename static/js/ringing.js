@@ -1,0 +1,138 @@
+// @ts-check
+/**
+ * Who is calling, on every page that listens: a card that floats, a tone, a mark in the title.
+ * The hint only says that something rings; who it is comes from the server, for this person alone.
+ */
+import { get } from "./api.js";
+import { icon, make, part, warn } from "./dom.js";
+import { t } from "./i18n.js";
+
+const TONE_EVERY_MS = 3000;
+const TONES_HZ = [440, 554];
+const HINTS = new Set(["watched", "ringing", "ring-ended"]);
+
+/**
+ * @typedef {import("./live.js").Live} Live
+ * @typedef {{ session: string, url: string, from: string, role: string, facility: string, patient: string, title: string, expires_at: string }} Incoming
+ */
+
+/** Two soft notes, again and again; a browser that forbids sound leaves the card and the title. */
+class Tone {
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+  /** @type {AudioContext | undefined} */
+  #context;
+
+  start() {
+    if (this.#timer) return;
+    this.#context ??= new AudioContext();
+    this.#timer = setInterval(() => this.#play(), TONE_EVERY_MS);
+    this.#play();
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #play() {
+    const context = this.#context;
+    if (context?.state !== "running") return;
+    TONES_HZ.forEach((pitch, index) => {
+      const at = context.currentTime + index * 0.25;
+      const note = new OscillatorNode(context, { frequency: pitch });
+      const volume = new GainNode(context, { gain: 0.08 });
+      note.connect(volume).connect(context.destination);
+      note.start(at);
+      note.stop(at + 0.2);
+    });
+  }
+}
+
+/**
+ * Show the calls to whoever is signed in on this page.
+ * @param {Live} live
+ */
+export function hearCalls(live) {
+  const { person } = document.body.dataset;
+  if (person) new Ringing(live, person);
+}
+
+/** The calls to one person, shown until they are answered, declined or over. */
+class Ringing {
+  #live;
+  #tone = new Tone();
+  #title = document.title;
+  /** @type {Map<string, HTMLElement>} */
+  #cards = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #expiry;
+
+  /**
+   * @param {Live} live
+   * @param {string} person
+   */
+  constructor(live, person) {
+    this.#live = live;
+    live.watch(`person:${person}`, ({ event }) => {
+      if (HINTS.has(event)) void this.look();
+    });
+  }
+
+  /** Ask who is calling now. */
+  async look() {
+    try {
+      const { calls } = await get("/sessions/ringing", { retries: 1 });
+      this.#show(calls);
+    } catch {
+      // The next hint asks again; a call that could not be shown is seen on the page of the case.
+    }
+  }
+
+  /** @param {Incoming[]} calls */
+  #show(calls) {
+    const ringing = new Set(calls.map(({ session }) => session));
+    for (const [session, card] of this.#cards) {
+      if (ringing.has(session)) continue;
+      card.remove();
+      this.#cards.delete(session);
+    }
+    for (const call of calls) if (!this.#cards.has(call.session)) this.#add(call);
+    document.title = this.#cards.size > 0 ? `(${this.#cards.size}) ${this.#title}` : this.#title;
+    if (this.#cards.size > 0) this.#tone.start();
+    else this.#tone.stop();
+    clearTimeout(this.#expiry);
+    const ends = calls.map((call) => Date.parse(call.expires_at));
+    if (ends.length > 0) {
+      this.#expiry = setTimeout(() => void this.look(), Math.max(0, ...ends) - Date.now() + 200);
+    }
+  }
+
+  /** @param {Incoming} call */
+  #add(call) {
+    const about = call.patient ? t("về ca {name}", { name: call.patient }) : call.title;
+    const words = t("{name} đang gọi", { name: call.from });
+    const later = make("button", { class: "btn", type: "button" }, t("Để sau"));
+    later.addEventListener("click", () => this.#decline(call.session));
+    const card = make(
+      "section",
+      { class: "next tight", "aria-label": words, "data-role": "ringing" },
+      make("p", { class: "k" }, icon("phone"), " ", t("Cuộc gọi đến")),
+      make("p", {}, make("b", {}, words), " ", about),
+      make("p", { class: "small soft" }, [call.role, call.facility].filter(Boolean).join(" · ")),
+      make("div", { class: "row" }, make("a", { class: "btn go", href: call.url }, icon("video"), t("Vào phòng")), later),
+    );
+    this.#cards.set(call.session, card);
+    part("toasts")?.append(card);
+    warn(`${words} ${about}`);
+  }
+
+  /** @param {string} session */
+  #decline(session) {
+    this.#cards.get(session)?.remove();
+    // Not answered is declined as well, only later.
+    this.#live.send("session:decline-ring", { session }).catch(() => {});
+    this.#tone.stop();
+    document.title = this.#title;
+  }
+}
