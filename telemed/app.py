@@ -14,8 +14,12 @@ from telemed.accounts.own.views import routes as own_account_routes
 from telemed.accounts.people.views import routes as people_routes
 from telemed.accounts.service import Accounts
 from telemed.accounts.views import routes as account_routes
+from telemed.consults.handling_views import routes as handling_routes
+from telemed.consults.home_views import routes as home_routes
 from telemed.consults.request_views import routes as request_routes
 from telemed.consults.service import EXPIRE_JOB, expire
+from telemed.consults.views import routes as case_routes
+from telemed.consults.worklist_views import routes as worklist_routes
 from telemed.core.clock import LOCAL_ZONE, Clock, SystemClock, TaskOwner
 from telemed.core.config import Settings
 from telemed.core.db import Announcer, Database
@@ -42,7 +46,7 @@ from telemed.keys import (
     SYNTHETIC,
     TASKS,
 )
-from telemed.patients.birth import Birth, age_on
+from telemed.patients.birth import Age, Birth, age_on
 from telemed.patients.views import routes as patient_routes
 from telemed.review.views import routes as history_routes
 from telemed.scheduling.views import routes as schedule_routes
@@ -129,7 +133,11 @@ ROOMS: tuple[Routes, ...] = (
     audit_routes,
     patient_routes,
     imaging_routes,
+    home_routes,
+    worklist_routes,
     request_routes,
+    case_routes,
+    handling_routes,
     account_routes,
     schedule_routes,
     session_routes,
@@ -143,7 +151,9 @@ ROOMS: tuple[Routes, ...] = (
 JOB_HANDLERS: Mapping[str, JobHandler] = {**SESSION_JOBS, EXPIRE_JOB: expire}
 
 
-def _age(value: date | Birth, now: datetime) -> tuple[str, Mapping[str, Param]]:
+def _age(value: date | Birth | Age, now: datetime) -> tuple[str, Mapping[str, Param]]:
+    if isinstance(value, Age):
+        return value.words()
     birth = value if isinstance(value, Birth) else Birth(value.year, value)
     return age_on(birth, now.astimezone(LOCAL_ZONE).date()).words()
 
