@@ -7,18 +7,13 @@ reverse map from a client to its rooms makes leaving cost what that client joine
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from typing import Any, Protocol
+from typing import Protocol
 
-import orjson
-
-from telemed.signaling.engine.codec import encode_event, encode_json
+from telemed.signaling.engine.codec import encode_event
 from telemed.signaling.engine.frames import text_frame
-from telemed.signaling.engine.library import AsyncManager, AsyncRedisManager
+from telemed.signaling.engine.library import AsyncManager
 
 ROOM_MARK = "#"
-# A Redis that does not answer must not hold up a handler for longer.
-_REDIS_SECONDS = 2
 
 
 class Client(Protocol):
@@ -26,18 +21,6 @@ class Client(Protocol):
 
     def write(self, frame: bytes) -> bool:
         """Send a frame; True when the client lags behind."""
-
-
-class _Json:
-    """What the library writes into Redis and reads from it."""
-
-    @staticmethod
-    def dumps(value: object) -> bytes:
-        return encode_json(value)
-
-    @staticmethod
-    def loads(text: bytes) -> Any:
-        return orjson.loads(text)
 
 
 class LocalFanOut(AsyncManager):
@@ -125,68 +108,3 @@ class LocalFanOut(AsyncManager):
         """Take everybody out of a marked room."""
         for sid in tuple(self.members.get(room, ())):
             self.basic_leave_room(sid, namespace, room)
-
-
-class RedisFanOut(AsyncRedisManager, LocalFanOut):
-    """Local members directly, those of other processes through a Redis channel.
-
-    Foreign publishers must write room names marked, as `"#" + name`. While Redis is away local
-    members are still served; what others miss is lost, which a hint may be.
-    """
-
-    def __init__(self, url: str, channel: str = "telemed") -> None:
-        options: dict[str, object] = {
-            "socket_connect_timeout": _REDIS_SECONDS,
-            "socket_timeout": _REDIS_SECONDS,
-            # Naming itself to Redis reads the disk at every connection.
-            "driver_info": None,
-        }
-        super().__init__(url, channel=channel, redis_options=options)
-
-    def set_server(self, server: object) -> None:
-        """Take the server's logger and tasks, but the engine's own JSON."""
-        super().set_server(server)
-        self.json = _Json
-
-    async def emit(
-        self,
-        event: str,
-        data: object,
-        namespace: str | None = None,
-        room: str | None = None,
-        skip_sid: object = None,
-        **_options: object,
-    ) -> None:
-        """Send here, then tell the other processes unless the only addressee was here."""
-        await LocalFanOut.emit(self, event, data, room=room, skip_sid=skip_sid)
-        if room in self.clients:
-            return
-        await self._publish(
-            {
-                "method": "emit",
-                "event": event,
-                "data": list(data) if isinstance(data, tuple) else [data],
-                "binary": False,
-                "namespace": "/",
-                "room": room,
-                "skip_sid": skip_sid,
-                "callback": None,
-                "host_id": self.host_id,
-            }
-        )
-
-    def _redis_connect(self) -> None:
-        # The library makes a new client at every attempt and drops the old one unclosed; one is
-        # enough, since it opens its connections again by itself.
-        if self.redis is None:
-            super()._redis_connect()
-        self.connected = True
-
-    async def close(self) -> None:
-        """Stop listening and close the connections."""
-        self.thread.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self.thread
-        if self.redis is not None:
-            await self.pubsub.aclose()
-            await self.redis.aclose()

@@ -252,6 +252,13 @@ async def test_burst_within_the_allowance_is_served() -> None:
     assert answers == [f"43{number}[{number}]" for number in range(50)]
 
 
+@pytest.mark.parametrize("depth", [200, 900, 1200])
+async def test_deep_nesting_harms_nobody_else(site: Site, depth: int) -> None:
+    client, neighbour = await site.join(), await site.join()
+    await client.send('421["echo",' + "[" * depth + "]" * depth + "]")
+    assert await neighbour.ask("echo", 1) == 1
+
+
 async def test_flooding_client_does_not_own_the_loop(site: Site) -> None:
     flooder, other = await site.join(), await site.join()
     await flooder.send(*[f'42["echo",{number}]' for number in range(300)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -111,6 +112,38 @@ async def test_processes_find_each_other_again_after_redis_was_away() -> None:
             await _until_linked(second, first)
     finally:
         redis.remove()
+
+
+async def test_redis_that_hangs_holds_up_no_handler() -> None:
+    redis = Redis().start()
+    assert redis._process
+    try:
+        async with (
+            serving(fan_out=RedisFanOut(redis.url, CHANNEL)) as first,
+            serving(fan_out=RedisFanOut(redis.url, CHANNEL)) as second,
+        ):
+            await _until_linked(first, second)
+            speaker = await first.join()
+            redis._process.send_signal(signal.SIGSTOP)
+            async with asyncio.timeout(WAIT_SECONDS):
+                for number in range(1500):
+                    await first.server.emit("hint", number, room="everybody")
+                assert await speaker.receive("42") == '42["hint",0]'
+                assert await speaker.ask("echo", "still quick") == "still quick"
+            redis._process.send_signal(signal.SIGCONT)
+            await _until_linked(first, second)
+    finally:
+        redis.remove()
+
+
+async def test_event_that_cannot_be_written_is_refused_to_its_sender(
+    sites: tuple[Site, Site],
+) -> None:
+    client = await sites[0].join()
+    with pytest.raises(TypeError):
+        await sites[1].server.emit("file", b"\0", room="everybody")
+    await sites[1].server.emit("note", 1, room="everybody")
+    assert await client.receive("42") == '42["note",1]'
 
 
 async def _until_linked(sender: Site, receiver: Site) -> None:

@@ -1,0 +1,290 @@
+"""The load: a thousand WebSocket clients in pairs, in a process of its own; prints one JSON line.
+
+Speaks the wire formats by itself, so that the client costs the same whoever serves:
+
+    python -m bench.load --port 8123 --server-pid 4711 --dialect socketio
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, cast
+
+import uvloop
+
+PAIRS: Final = 500
+IN_FLIGHT: Final = 32
+RATE_PER_SECOND: Final = 1000
+WARM_UP_SECONDS: Final = 1.0
+LATENCY_SECONDS: Final = 4.0
+CAPACITY_SECONDS: Final = 3.0
+LIMIT_SECONDS: Final = 60
+PADDING: Final = "v=0 o=- 46117 2 IN IP4 127.0.0.1 s=- t=0 0 a=group:BUNDLE 0 1 " * 2
+STAMP_DIGITS: Final = 19
+
+
+def masked(payload: bytes) -> bytes:
+    """A client's text frame; the mask is zero, which costs the server as much as any other."""
+    if len(payload) < 126:
+        return bytes((0x81, 0x80 | len(payload))) + b"\0\0\0\0" + payload
+    return b"\x81\xfe" + len(payload).to_bytes(2, "big") + b"\0\0\0\0" + payload
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one kind of server is joined and spoken to."""
+
+    path: str
+    steps: tuple[str, ...]  # sent one after each message of the server, the first at once if none
+    speaks_first: bool
+    answers: int  # messages of the server that come before the client is ready
+    prefix: str
+    suffix: str
+    ping: bytes
+
+    def message(self, room: str) -> Callable[[int], bytes]:
+        """A maker of messages to one room that carry the moment they were sent."""
+        head = f'{self.prefix}{{"room":"{room}","sdp":"{PADDING}","at":"'.encode()
+        tail = f'"}}{self.suffix}'.encode()
+
+        def make(stamp: int) -> bytes:
+            return masked(head + b"%019d" % stamp + tail)
+
+        return make
+
+
+DIALECTS: Final = {
+    "socketio": Dialect(
+        path="/socket.io/?EIO=4&transport=websocket",
+        steps=("40", '420["join","{room}"]'),
+        speaks_first=True,
+        answers=3,
+        prefix='42["signal",',
+        suffix="]",
+        ping=b"2",
+    ),
+    "bare": Dialect(
+        path="/relay",
+        steps=("{room}",),
+        speaks_first=False,
+        answers=1,
+        prefix="",
+        suffix="",
+        ping=b"",
+    ),
+}
+
+
+class Client(asyncio.Protocol):
+    """One WebSocket. Calls `heard` with every relayed message once it has joined."""
+
+    def __init__(self, dialect: Dialect, room: str, port: int, index: int) -> None:
+        self.index = index
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.heard: Callable[[int, bytes], None] = lambda _index, _payload: None
+        self.make = dialect.message(room)
+        self._dialect = dialect
+        self._steps = [masked(step.replace("{room}", room).encode()) for step in dialect.steps]
+        self._answers = 0
+        self._port = port
+        self._buffer = b""
+        self._is_open = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are none of asyncio's classes.
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.write(
+            f"GET {self._dialect.path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
+            f"Origin: http://127.0.0.1:{self._port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(ConnectionError("closed before it had joined"))
+
+    def data_received(self, data: bytes) -> None:
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        start = 0 if self._is_open else self._open(data)
+        end = len(data)
+        while end - start >= 2:
+            length, body = data[start + 1], start + 2
+            if length == 126:
+                length, body = int.from_bytes(data[start + 2 : start + 4], "big"), start + 4
+            if end - start < 4 or end < body + length:
+                break
+            self._got(data[body : body + length])
+            start = body + length
+        self._buffer = data[start:]
+
+    def _open(self, data: bytes) -> int:
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            return 0
+        if b" 101 " not in data[:16]:
+            raise ConnectionError(data[:100])
+        self._is_open = True
+        if not self._dialect.speaks_first:
+            self.transport.write(self._steps.pop(0))
+        return end + 4
+
+    def _got(self, payload: bytes) -> None:
+        if payload == self._dialect.ping:
+            self.transport.write(masked(b"3"))
+        elif self.ready.done():
+            self.heard(self.index, payload)
+        else:
+            self._answers += 1
+            if self._steps:
+                self.transport.write(self._steps.pop(0))
+            if self._answers == self._dialect.answers:
+                self.ready.set_result(None)
+
+
+class Server:
+    """What the machine knows of the server's process and its threads."""
+
+    def __init__(self, pid: int) -> None:
+        self._folder = Path(f"/proc/{pid}")
+        self._tick = os.sysconf("SC_CLK_TCK")
+        self._page_kilobytes = os.sysconf("SC_PAGE_SIZE") / 1024
+
+    def cpu_seconds(self) -> float:
+        fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / self._tick
+
+    def kilobytes(self) -> float:
+        return int((self._folder / "statm").read_text().split()[1]) * self._page_kilobytes
+
+
+async def connect(dialect: Dialect, port: int, pairs: int) -> list[Client]:
+    """Join two clients to each room; a hundred at a time."""
+    loop = asyncio.get_running_loop()
+    clients = [Client(dialect, f"pair-{index // 2}", port, index) for index in range(2 * pairs)]
+    for start in range(0, len(clients), 100):
+        batch = clients[start : start + 100]
+        for client in batch:
+            await loop.create_connection(partial(_same, client), "127.0.0.1", port)
+        await asyncio.gather(*(client.ready for client in batch))
+    return clients
+
+
+def _same(client: Client) -> Client:
+    return client
+
+
+async def close(clients: list[Client]) -> None:
+    for client in clients:
+        client.transport.close()
+    await asyncio.sleep(0.5)
+
+
+async def run_full(clients: list[Client], seconds: float) -> int:
+    """Keep a fixed number of messages under way for some time; the messages that arrived."""
+    turn, count, is_over = IN_FLIGHT, 0, False
+    total = len(clients)
+
+    def heard(_index: int, _payload: bytes) -> None:
+        nonlocal turn, count
+        count += 1
+        if is_over:
+            return
+        turn += 1
+        sender = clients[turn % total]
+        sender.transport.write(sender.make(0))
+
+    for client in clients:
+        client.heard = heard
+    for client in clients[:IN_FLIGHT]:
+        client.transport.write(client.make(0))
+    await asyncio.sleep(seconds)
+    arrived, is_over = count, True
+    await asyncio.sleep(0.3)
+    return arrived
+
+
+async def run_steady(clients: list[Client]) -> list[float]:
+    """Send at a fixed rate whatever comes back; milliseconds under way of each message."""
+    delays: list[float] = []
+    now = time.perf_counter_ns
+
+    def heard(_index: int, payload: bytes) -> None:
+        start = payload.rindex(b'"at":"') + 6
+        delays.append((now() - int(payload[start : start + STAMP_DIGITS])) / 1e6)
+
+    for client in clients:
+        client.heard = heard
+    begin, sent = now(), 0
+    planned = int(RATE_PER_SECOND * LATENCY_SECONDS)
+    while sent < planned:
+        due = min(planned, int((now() - begin) * RATE_PER_SECOND / 1e9) + 1)
+        for turn in range(sent, due):
+            sender = clients[(turn * 7) % len(clients)]
+            sender.transport.write(sender.make(now()))
+        sent = due
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.5)
+    if len(delays) != planned:
+        raise RuntimeError(f"{planned - len(delays)} messages were lost")
+    return delays
+
+
+async def measure_in_time(port: int, pid: int, dialect: Dialect) -> dict[str, float]:
+    """The same, but never for ever: a server that has stopped answering fails the run."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        return await measure(port, pid, dialect)
+
+
+async def measure(port: int, pid: int, dialect: Dialect) -> dict[str, float]:
+    """All figures of one server, which must be fresh."""
+    server = Server(pid)
+    # The first connections bring in code and caches that are not the clients' own.
+    await close(await connect(dialect, port, 10))
+    empty = server.kilobytes()
+    clients = await connect(dialect, port, PAIRS)
+    await asyncio.sleep(0.5)
+    joined = server.kilobytes()
+    await run_full(clients, WARM_UP_SECONDS)
+    delays = await run_steady(clients)
+    cpu, begin = server.cpu_seconds(), time.perf_counter()
+    arrived = await run_full(clients, CAPACITY_SECONDS)
+    busy, wall = server.cpu_seconds() - cpu, time.perf_counter() - begin - 0.3
+    loaded = server.kilobytes()
+    for client in clients:
+        client.transport.abort()
+    hundredths = statistics.quantiles(delays, n=100)
+    return {
+        "capacity": arrived / wall,
+        "cpu": busy / arrived * 1e6,
+        "p50": hundredths[49],
+        "p99": hundredths[98],
+        "joined": (joined - empty) / len(clients),
+        "loaded": (loaded - empty) / len(clients),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--server-pid", type=int, required=True)
+    parser.add_argument("--dialect", choices=DIALECTS, required=True)
+    given = parser.parse_args()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        figures = runner.run(measure_in_time(given.port, given.server_pid, DIALECTS[given.dialect]))
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
