@@ -183,13 +183,17 @@ class Site:
 
 @asynccontextmanager
 async def serving(
-    *, limits: Limits | None = None, fan_out: LocalFanOut | None = None, **options: Any
+    *,
+    port: int = 0,
+    limits: Limits | None = None,
+    fan_out: LocalFanOut | None = None,
+    **options: Any,
 ) -> AsyncIterator[Site]:
-    """Serve a `Desk` on a free port, to pages of its own origin."""
+    """Serve a `Desk` on a port, free if not given, to pages of its own origin."""
     desk = Desk()
     app = web.Application()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     port = listener.getsockname()[1]
     desk.server = FastServer(
         origins=[f"http://127.0.0.1:{port}"],
