@@ -24,7 +24,7 @@ class AuditTag(StrEnum):
     SIGN_IN_REFUSED = "account:sign_in_refused"
     SIGN_OUT = "account:sign_out"
     LOGIN_REVOKE = "account:login_revoke"
-    PASSWORD_SET = "account:password_set"
+    PASSWORD_SET = "account:password_set"  # noqa: S105 - the name of an act
     SECOND_FACTOR_SET = "account:second_factor_set"
     SECOND_FACTOR_RESET = "account:second_factor_reset"
     REAUTHENTICATE = "account:reauthenticate"
@@ -247,5 +247,5 @@ def append_only(model: type[SQLModel]) -> None:
 
 
 append_only(AuditRecord)
-_FIRST_HEAD = f"INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, '{GENESIS}')"
+_FIRST_HEAD = f"INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, '{GENESIS}')"  # noqa: S608 - a constant
 on_create(AuditHead, [("sqlite", _FIRST_HEAD), ("postgresql", _FIRST_HEAD)])

@@ -81,7 +81,8 @@ def revision_column() -> "Column[int]":
 
 def on_create(model: type[SQLModel], statements: list[tuple[str, str]]) -> None:
     """Run (dialect, statement) pairs after a table is made: what only one engine can express."""
-    table = model.__table__  # type: ignore[attr-defined]
+    table = model.__table__  # type: ignore[attr-defined] # given by sqlmodel to tables
     for dialect, statement in statements:
-        make = DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
+        text = statement.replace("%", "%%")
+        make = DDL(text)  # type: ignore[no-untyped-call] # as SQLAlchemy ships it
         event.listen(table, "after_create", make.execute_if(dialect=dialect))

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
-from sqlalchemy import event
+from sqlalchemy import URL, Dialect, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm.exc import StaleDataError
@@ -22,13 +23,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from telemed.core.audit import AuditTag, PendingRecord, write_chain
 from telemed.core.clock import Clock, SystemClock
 from telemed.core.config import Settings
-from telemed.core.errors import Conflict, N_, Unavailable
+from telemed.core.errors import N_, Conflict, Unavailable
 
 log = logging.getLogger(__name__)
 
 WRITE_WAIT_SECONDS = 30
 READ_CONNECTIONS = 4
 SERVER_CONNECTIONS = 10
+# PostgreSQL ends one of those who wait for each other, or who saw the same rows change.
+_LOST_RACE = frozenset({"40P01", "40001"})
 
 
 class HasId(Protocol):
@@ -138,26 +141,19 @@ class UnitOfWork:
         self._after.append(call)
 
     async def commit(self) -> None:
-        """Make everything fact, then tell. Raises Conflict when a row moved meanwhile."""
-        try:
-            await self.session.flush()
-            if self._audit or self._refusals:
-                await write_chain(self.session, self._audit + self._refusals)
-            await self.session.commit()
-        except StaleDataError as error:
-            raise Conflict(
-                "changed_meanwhile", N_("Nội dung vừa được người khác đổi. Tải lại để xem bản mới.")
-            ) from error
+        """Make everything fact, then tell; what fails in the telling takes nothing back."""
+        await self.session.flush()
+        if self._audit or self._refusals:
+            await write_chain(self.session, self._audit + self._refusals)
+        await self.session.commit()
         self._audit.clear()
         self._refusals.clear()
         after, hints = self._after, list(self._hints)
         self._after, self._hints = [], {}
         for call in after:
-            pending = call()
-            if inspect.isawaitable(pending):
-                await pending
+            await _told(call)
         if hints:
-            await self._announcer.announce(hints)
+            await _told(lambda: self._announcer.announce(hints))
 
     async def rollback(self) -> None:
         """Undo everything, including what was to be told; what was refused stays on record."""
@@ -173,6 +169,15 @@ class UnitOfWork:
     async def close(self) -> None:
         """Give the connection back."""
         await self.session.close()
+
+
+async def _told(call: AfterCommit) -> None:
+    try:
+        pending = call()
+        if inspect.isawaitable(pending):
+            await pending
+    except Exception as error:  # the change is fact, whatever becomes of the news of it
+        log.exception("after a commit: %s", type(error).__name__)
 
 
 class Database:
@@ -246,16 +251,30 @@ async def _closing(work: UnitOfWork) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _translated() -> AsyncIterator[None]:
-    """A database that does not answer is a refusal that may be tried again, not a crash."""
+    """What a database says when it is away or when somebody was faster, as a refusal."""
     try:
         yield
-    except (PoolTimeoutError, OperationalError, OSError) as error:
-        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
-            raise
-        log.error("database unavailable: %s", getattr(error, "orig", type(error).__name__))
-        raise Unavailable(
-            "database_unavailable", N_("Máy chủ đang bận. Thử lại sau ít giây.")
-        ) from error
+    except StaleDataError as error:
+        raise _changed() from error
+    except (PoolTimeoutError, OperationalError) as error:
+        raise _unavailable(error) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise _unavailable(error) from error
+        if getattr(error.orig, "sqlstate", None) in _LOST_RACE:
+            raise _changed() from error
+        raise
+
+
+def _changed() -> Conflict:
+    return Conflict(
+        "changed_meanwhile", N_("Nội dung vừa được người khác đổi. Tải lại để xem bản mới.")
+    )
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    log.error("database unavailable: %s", getattr(error, "orig", type(error).__name__))
+    return Unavailable("database_unavailable", N_("Máy chủ đang bận. Thử lại sau ít giây."))
 
 
 def _sqlite_path(url: str) -> Path:
@@ -290,9 +309,13 @@ def _sqlite_writer(url: str) -> AsyncEngine:
 
 
 def _sqlite_reader(url: str) -> AsyncEngine:
-    path = _sqlite_path(url)
+    place = URL.create(
+        "sqlite+aiosqlite",
+        database=f"file:{quote(str(_sqlite_path(url)))}",
+        query={"mode": "ro", "uri": "true"},
+    )
     engine = create_async_engine(
-        f"sqlite+aiosqlite:///file:{path}?mode=ro&uri=true",
+        place,
         pool_size=READ_CONNECTIONS,
         max_overflow=0,
         pool_timeout=WRITE_WAIT_SECONDS,
@@ -311,10 +334,19 @@ def _sqlite_reader(url: str) -> AsyncEngine:
 
 
 def _server_engine(url: str) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=SERVER_CONNECTIONS,
         max_overflow=SERVER_CONNECTIONS,
         pool_timeout=WRITE_WAIT_SECONDS,
         pool_pre_ping=True,
     )
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def connect(dialect: Dialect, _record: object, args: Any, params: Any) -> Any:
+        try:
+            return dialect.connect(*args, **params)
+        except OSError as error:  # the driver's own words for a server that is not there
+            raise _unavailable(error) from error
+
+    return engine

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import UniqueConstraint, delete, or_, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, SQLModel, col, select
 
 from telemed.core.columns import Json, UtcDateTime, new_uid
@@ -16,6 +18,7 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
 MOST_TRIES = 8
+MOST_AT_ONCE = 20
 
 
 class Job(SQLModel, table=True):
@@ -42,16 +45,20 @@ async def enqueue(
     work: UnitOfWork, kind: str, key: str, due_at: datetime, payload: dict[str, Any] | None = None
 ) -> None:
     """Plan a job in this transaction; one with the same kind and key is moved instead."""
-    query = select(Job).where(col(Job.kind) == kind, col(Job.key) == key)
-    job = (await work.session.exec(query)).one_or_none()
-    if job is None:
-        job = Job(kind=kind, key=key, due_at=due_at, payload=payload or {})
-    else:
-        job.due_at, job.payload = due_at, payload or {}
-        job.claimed_by = job.claimed_until = None
-        job.tries = 0
-    work.session.add(job)
-    await work.session.flush()
+    plan = {
+        "due_at": due_at,
+        "payload": payload or {},
+        "claimed_by": None,
+        "claimed_until": None,
+        "tries": 0,
+        "last_error": "",
+    }
+    insert = postgresql_insert if work.dialect == "postgresql" else sqlite_insert
+    await work.session.exec(
+        insert(Job)
+        .values(kind=kind, key=key, **plan)
+        .on_conflict_do_update(index_elements=["kind", "key"], set_=plan)
+    )
 
 
 async def cancel(work: UnitOfWork, kind: str, key: str) -> None:
@@ -59,27 +66,24 @@ async def cancel(work: UnitOfWork, kind: str, key: str) -> None:
     await work.session.exec(delete(Job).where(col(Job.kind) == kind, col(Job.key) == key))
 
 
-async def claim_due(work: UnitOfWork, owner: str, limit: int = 10) -> list[Job]:
-    """Take due jobs for a lease; exactly one owner gets each."""
+async def claim_next(work: UnitOfWork, owner: str) -> Job | None:
+    """Take the job that has been due longest, for a lease; exactly one owner gets it."""
     now = work.now()
     free = or_(col(Job.claimed_until).is_(None), col(Job.claimed_until) < now)
     due = select(Job.id).where(col(Job.due_at) <= now, free, col(Job.tries) < MOST_TRIES)
-    chosen = due.order_by(col(Job.due_at)).limit(limit).with_for_update(skip_locked=True)
-    ids = list((await work.session.exec(chosen)).all())
-    if not ids:
-        return []
-    await work.session.exec(
+    chosen = due.order_by(col(Job.due_at)).limit(1).with_for_update(skip_locked=True)
+    claim = (
         update(Job)
-        .where(col(Job.id).in_(ids), free)
+        .where(col(Job.id) == chosen.scalar_subquery())
         .values(claimed_by=owner, claimed_until=now + LEASE, tries=Job.tries + 1)
-        .execution_options(synchronize_session=False)
+        .returning(Job)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
-    mine = select(Job).where(col(Job.id).in_(ids), col(Job.claimed_by) == owner)
-    return list((await work.session.exec(mine.execution_options(populate_existing=True))).all())
+    return (await work.session.exec(claim)).scalars().one_or_none()
 
 
 class JobRunner:
-    """Claims due jobs and runs each in a transaction of its own."""
+    """Claims due jobs one by one and runs each in a transaction of its own."""
 
     def __init__(self, database: Database, handlers: Mapping[str, JobHandler]) -> None:
         self._database = database
@@ -87,12 +91,14 @@ class JobRunner:
         self._owner = new_uid()
 
     async def run_due(self) -> int:
-        """Run what is due now; how many were run."""
-        async with self._database.work() as work:
-            jobs = await claim_due(work, self._owner)
-        for job in jobs:
+        """Run what is due now, a bounded number; how many were run."""
+        for done in range(MOST_AT_ONCE):
+            async with self._database.work() as work:
+                job = await claim_next(work, self._owner)
+            if job is None:
+                return done
             await self._run(job)
-        return len(jobs)
+        return MOST_AT_ONCE
 
     async def _run(self, job: Job) -> None:
         try:
@@ -100,7 +106,7 @@ class JobRunner:
                 await self._handlers[job.kind](work, job.payload)
                 await self._finish(work, job)
         except Exception as error:  # a job may fail in any way and is tried again
-            log.error("job %s failed: %s", job.kind, type(error).__name__, exc_info=error)
+            log.exception("job %s failed: %s", job.kind, type(error).__name__)
             async with self._database.work() as work:
                 await self._postpone(work, job, type(error).__name__)
 
@@ -123,7 +129,7 @@ class JobRunner:
             try:
                 busy = await self.run_due()
             except Exception as error:  # the database may be away; the next round tries again
-                log.error("job round failed: %s", type(error).__name__, exc_info=error)
+                log.exception("job round failed: %s", type(error).__name__)
                 busy = 0
             if not busy:
                 await asyncio.sleep(pause_seconds)

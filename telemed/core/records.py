@@ -23,7 +23,7 @@ from telemed.core.columns import (
     uid_column,
 )
 from telemed.core.db import HasId, UnitOfWork
-from telemed.core.errors import Conflict, Missing, N_
+from telemed.core.errors import N_, Conflict, Missing
 
 
 class RecordKind(StrEnum):
@@ -44,8 +44,8 @@ class RecordState(StrEnum):
 class SignatureMethod(StrEnum):
     """How the signer showed who they were at the moment of signing."""
 
-    PASSWORD = "password"
-    PASSWORD_AND_CODE = "password_and_code"
+    PASSWORD = "password"  # noqa: S105 - the name of a method
+    PASSWORD_AND_CODE = "password_and_code"  # noqa: S105 - the same
 
 
 _record_revision = revision_column()
@@ -69,7 +69,6 @@ class SignedRecord(SQLModel, table=True):
     content: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     content_hash: str | None = Field(default=None, max_length=64)
     author_id: int = Field(index=True)
-    reason: str = Field(default="", max_length=500)
     created_at: datetime = Field(sa_type=UtcDateTime)
     saved_at: datetime = Field(sa_type=UtcDateTime)
     fixed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -143,7 +142,7 @@ async def get_record(work: UnitOfWork, uid: str) -> SignedRecord:
     query = select(SignedRecord).where(col(SignedRecord.uid) == uid)
     record = (await work.session.exec(query)).one_or_none()
     if record is None:
-        raise Missing()
+        raise Missing
     return record
 
 
@@ -155,7 +154,6 @@ async def create_draft(
     content: dict[str, Any],
     *,
     amends: SignedRecord | None = None,
-    reason: str = "",
 ) -> SignedRecord:
     """A new draft; with `amends` it is an addendum to a signed record."""
     if amends is not None and amends.state is not RecordState.SIGNED:
@@ -169,7 +167,6 @@ async def create_draft(
         created_at=now,
         saved_at=now,
         amends_id=amends.id if amends else None,
-        reason=reason,
     )
     work.session.add(record)
     await work.session.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,13 +18,13 @@ from telemed.core import records
 from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import Conflict, Invalid, Missing, N_
+from telemed.core.errors import N_, Conflict, Invalid, Missing
 from telemed.core.events import append_event, stream_of
 from telemed.core.records import RecordKind, RecordState, Signature, SignatureMethod, SignedRecord
 from telemed.facilities.models import Facility
 from telemed.patients.models import Patient
 from telemed.sessions.attendance import list_meetings
-from telemed.sessions.minutes_form import complete, draft_values
+from telemed.sessions.minutes_form import Minutes, complete, draft_values
 
 LONGEST_ADDENDUM = 4000
 
@@ -223,12 +223,37 @@ async def _fixed(
     patient = await work.session.get_one(Patient, consult.patient_id)
     station = await work.session.get_one(Facility, consult.station_id)
     requester = await work.session.get_one(Person, consult.requester_id)
+    meetings = await list_meetings(work, consult)
+    return fixed_content(
+        consult,
+        minutes,
+        patient=patient,
+        station=station,
+        requester=requester,
+        chair=actor,
+        questions=questions,
+        meetings=meetings,
+    )
+
+
+def fixed_content(
+    consult: Consult,
+    minutes: Minutes,
+    *,
+    patient: Patient,
+    station: Facility,
+    requester: Person,
+    chair: Actor,
+    questions: Sequence[ConsultQuestion],
+    meetings: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Everything that the signatures stand for."""
     return {
         "number": consult.number,
         "patient": _patient(patient, consult),
         "station": station.name,
-        "hospital": actor.place,
-        "chair": {"name": actor.name, "title": actor.title},
+        "hospital": chair.place,
+        "chair": {"name": chair.name, "title": chair.title},
         "requester": {"name": requester.full_name, "title": requester.title},
         "requested_at": _iso(consult.requested_at),
         "summary": {
@@ -240,7 +265,7 @@ async def _fixed(
             "icd_code": consult.icd_code,
             "icd_version": consult.icd_version,
         },
-        "meetings": await list_meetings(work, consult),
+        "meetings": list(meetings),
         "findings": minutes.findings,
         "conclusions": [
             {
@@ -333,9 +358,15 @@ async def add_addendum(
     minutes = await records.find_record(work, RecordKind.MINUTES, subject)
     if minutes is None or minutes.state is not RecordState.SIGNED:
         raise Missing
-    content = {"number": consult.number, "text": text, "author": actor.name, "title": actor.title}
+    content = {
+        "number": consult.number,
+        "text": text,
+        "reason": reason,
+        "author": actor.name,
+        "title": actor.title,
+    }
     record = await records.create_draft(
-        work, RecordKind.MINUTES, subject, actor, content, amends=minutes, reason=reason
+        work, RecordKind.MINUTES, subject, actor, content, amends=minutes
     )
     signed_as = "chair" if actor.id == consult.assigned_id else "secretary"
     await records.sign(

@@ -113,7 +113,7 @@ async def save(
     """Start a log or change one that is not signed yet. Raises Invalid, Missing, Conflict."""
     require(actor, Action.TRANSFER_WRITE)
     station = await _check(work, actor, given)
-    columns = _columns(given, station)
+    columns = log_columns(given, station)
     if uid is None:
         log = TransferLog(author_id=actor.id, created_at=work.now(), **columns)
     else:
@@ -167,7 +167,8 @@ async def _check_people(work: UnitOfWork, given: TransferInput) -> list[FieldErr
     return faults
 
 
-def _columns(given: TransferInput, station: Facility) -> dict[str, Any]:
+def log_columns(given: TransferInput, station: Facility) -> dict[str, Any]:
+    """The columns of a log as it was written."""
     words = [given.technique_code, given.technique_name, given.evaluation, station.name]
     return {
         "station_id": given.station_id,
@@ -206,7 +207,8 @@ async def sign(work: UnitOfWork, actor: Actor, uid: str, method: SignatureMethod
     if record is None:
         if not any(member.part is TransferPart.TRAINER for member in mine):
             raise Conflict("trainer_first", N_("Người dạy ký trước, rồi người học ký xác nhận"))
-        content = await _content(work, log, members)
+        station = await work.session.get_one(Facility, log.station_id)
+        content = fixed_content(log, station, members)
         record = await records.create_draft(
             work, RecordKind.TRANSFER_LOG, _subject(log), actor, content
         )
@@ -231,10 +233,10 @@ async def sign(work: UnitOfWork, actor: Actor, uid: str, method: SignatureMethod
     return log
 
 
-async def _content(
-    work: UnitOfWork, log: TransferLog, members: Sequence[tuple[TransferMember, Person]]
+def fixed_content(
+    log: TransferLog, station: Facility, members: Sequence[tuple[TransferMember, Person]]
 ) -> dict[str, Any]:
-    station = await work.session.get_one(Facility, log.station_id)
+    """Everything that the signatures stand for."""
     return {
         "station": {"code": station.code, "name": station.name},
         "technique": {"code": log.technique_code, "name": log.technique_name},
@@ -270,9 +272,8 @@ async def add_addendum(
         RecordKind.TRANSFER_LOG,
         _subject(log),
         actor,
-        {"text": text, "author": actor.name, "title": actor.title},
+        {"text": text, "reason": reason, "author": actor.name, "title": actor.title},
         amends=record,
-        reason=reason,
     )
     await records.sign(
         work,
