@@ -34,7 +34,7 @@ async def freeze(
     consult.patient_age_years = age_on(
         Birth(patient.birth_year, patient.birth_date), local_today(work)
     ).years
-    for name, value in _columns(request).items():
+    for name, value in request_columns(request).items():
         setattr(consult, name, value)
     consult.search_text = search_text(consult, patient, request)
     work.session.add(consult)
@@ -118,7 +118,7 @@ def _number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-def _columns(request: RequestInput) -> dict[str, Any]:
+def request_columns(request: RequestInput) -> dict[str, Any]:
     """The columns that are stored as they were read."""
     names = ("reason", "history", "examination", "medication", "treatment", "diagnosis")
     more = ("transfer_possible", "urgency", "specialty_id", "named_id")

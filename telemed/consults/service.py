@@ -104,7 +104,7 @@ async def transition(
     after = next_state(before, event)
     concerned = {consult.requester_id, consult.assigned_id, consult.named_id, *tell}
     await _save(work)
-    columns = _columns(work.now(), actor, consult, event, reason) | {"state": after}
+    columns = columns_after(work.now(), actor, consult, event, reason) | {"state": after}
     if not await repository.move(work, consult, columns):
         raise await _overtaken(work, consult, event)
     stream = stream_of("consult", consult.uid)
@@ -127,7 +127,7 @@ async def transition(
     return number
 
 
-def _columns(
+def columns_after(
     now: datetime, actor: Actor | None, consult: Consult, event: ConsultEvent, reason: str
 ) -> dict[str, Any]:
     """What a state brings with it."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import col, select
 
+from telemed.accounts.models import Person
 from telemed.consults.models import Consult
 from telemed.core.db import UnitOfWork
-from telemed.sessions.models import LeaveReason, LiveSession, ParticipantRole
+from telemed.sessions.models import (
+    Attendance,
+    LeaveReason,
+    LiveSession,
+    Participant,
+    ParticipantRole,
+)
 from telemed.sessions.repository import list_stays
 
 
@@ -56,7 +64,13 @@ async def list_meetings(work: UnitOfWork, consult: Consult) -> list[dict[str, An
 
 
 async def _meeting(work: UnitOfWork, session: LiveSession) -> dict[str, Any]:
-    stays = await list_stays(work, session.id or 0)
+    return describe_meeting(session, await list_stays(work, session.id or 0))
+
+
+def describe_meeting(
+    session: LiveSession, stays: Sequence[tuple[Attendance, Participant, Person]]
+) -> dict[str, Any]:
+    """One meeting as minutes carry it."""
     return {
         "session": session.uid,
         "met_at": session.met_at.isoformat() if session.met_at else None,
