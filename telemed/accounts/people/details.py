@@ -38,6 +38,7 @@ class CheckedDetails:
     """The same, resolved against places and specialties."""
 
     full_name: str = ""
+    sign_in_name: str = ""
     title: str = ""
     licence_number: str = ""
     phone: str = ""
@@ -63,9 +64,17 @@ def check_sign_in_name(text: str) -> str:
     return name
 
 
-async def check_details(work: UnitOfWork, details: PersonDetails) -> CheckedDetails:
-    """Everything that is wrong at once. Raises Invalid with every field."""
+async def check_details(
+    work: UnitOfWork, details: PersonDetails, *, sign_in_name: str | None = None
+) -> CheckedDetails:
+    """Everything that is wrong at once. Raises Invalid with every field, in the order of the form."""
     checked = CheckedDetails()
+    _check_name(details, checked)
+    if sign_in_name is not None:
+        try:
+            checked.sign_in_name = check_sign_in_name(sign_in_name)
+        except Invalid as refused:
+            checked.problems.extend(refused.fields)
     _check_texts(details, checked)
     if not details.roles:
         checked.refuse("roles", "roles_missing", N_("Chọn ít nhất một vai trò"))
@@ -78,20 +87,27 @@ async def check_details(work: UnitOfWork, details: PersonDetails) -> CheckedDeta
     return checked
 
 
-def _check_texts(details: PersonDetails, checked: CheckedDetails) -> None:
+def _check_name(details: PersonDetails, checked: CheckedDetails) -> None:
     checked.full_name = clean_line(details.full_name)
-    checked.title = clean_line(details.title)
-    checked.licence_number = clean_line(details.licence_number)
     if not checked.full_name:
         checked.refuse("full_name", "name_missing", N_("Ghi họ và tên"))
-    limits = {"full_name": LONGEST_NAME, "title": LONGEST_TITLE, "licence_number": LONGEST_TITLE}
-    for name, limit in limits.items():
-        if len(getattr(checked, name)) > limit:
-            checked.refuse(name, "text_too_long", N_("Dài quá {limit} ký tự"), limit=limit)
+    _check_length(checked, "full_name", checked.full_name, LONGEST_NAME)
+
+
+def _check_texts(details: PersonDetails, checked: CheckedDetails) -> None:
+    checked.title = clean_line(details.title)
+    checked.licence_number = clean_line(details.licence_number)
+    _check_length(checked, "title", checked.title, LONGEST_TITLE)
+    _check_length(checked, "licence_number", checked.licence_number, LONGEST_TITLE)
     try:
         checked.phone = parse_phone(details.phone)
     except Invalid as refused:
         checked.problems.extend(refused.fields)
+
+
+def _check_length(checked: CheckedDetails, name: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        checked.refuse(name, "text_too_long", N_("Dài quá {limit} ký tự"), limit=limit)
 
 
 async def _check_facility(

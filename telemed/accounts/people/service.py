@@ -50,10 +50,9 @@ async def create_person(
 ) -> tuple[Person, str]:
     """A new account and the activation code to hand over. Raises Invalid naming each wrong field."""
     require(actor, Action.PEOPLE_WRITE)
-    name = check_sign_in_name(sign_in_name)
-    checked = await check_details(work, details)
+    checked = await check_details(work, details, sign_in_name=sign_in_name)
     person = Person(
-        sign_in_name=name,
+        sign_in_name=checked.sign_in_name,
         full_name="",
         folded_name="",
         sort_key="",
