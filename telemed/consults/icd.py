@@ -73,6 +73,14 @@ async def import_csv(
     Raises Invalid naming each bad row, Conflict for a version that is there with other words;
     the same file again adds nothing. Codes of other versions stay.
     """
+    for name, text, limit in (
+        ("system", system, 60),
+        ("version", version, 20),
+        ("attribution", attribution, 200),
+    ):
+        if len(text) > limit or (not text and name != "attribution"):
+            message = N_("Tên, bản của danh mục dài từ 1 đến {limit} ký tự")
+            raise Invalid("icd_list_name", message, field=name, limit=limit)
     entries = await asyncio.to_thread(read_csv, path)
     if await _find_list(work, system, version):
         if await _entries_of(work, system, version) == set(entries):

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlmodel import func, select
 
+from telemed.__main__ import main
 from telemed.consults import icd
 from telemed.consults.models import IcdCode
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Conflict, Invalid
+
+Run = Callable[..., int]
 
 NATIONAL = """code,title
 J18,"Viêm phổi, tác nhân không xác định"
@@ -176,6 +180,44 @@ class TestImport:
 
         assert refusal.value.code == code
 
+    @pytest.mark.parametrize(("system", "version"), [("", "1"), ("x" * 61, "1"), ("x", "1" * 21)])
+    async def test_a_list_has_a_name_and_a_version(
+        self, work: UnitOfWork, csv_file: Path, system: str, version: str
+    ) -> None:
+        write(csv_file, NATIONAL)
+        with pytest.raises(Invalid):
+            await icd.import_csv(work, csv_file, system=system, version=version)
+
     async def test_a_file_that_is_not_there_is_refused(self, work: UnitOfWork) -> None:
         with pytest.raises(Invalid):
             await icd.import_csv(work, Path("/nowhere.csv"), system="ICD-10 VN", version="1")
+
+
+class TestCommand:
+    @pytest.fixture
+    def run(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str) -> Run:
+        monkeypatch.setenv("TELEMED_DATABASE_URL", database_url)
+        monkeypatch.setenv("TELEMED_DATA_DIR", str(tmp_path / "var"))
+        monkeypatch.setenv("TELEMED_SECRET_KEY", "a-secret-for-tests-that-is-long-enough")
+        return lambda *arguments: main(["icd", "import", *arguments, "--version", "06/2026"])
+
+    def test_a_file_is_loaded_once(
+        self, run: Run, csv_file: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(csv_file, NATIONAL)
+
+        assert run(str(csv_file)) == run(str(csv_file)) == 0
+        assert capsys.readouterr().out.splitlines() == [
+            "ICD-10 VN 06/2026: 5 codes loaded",
+            "ICD-10 VN 06/2026: nothing new",
+        ]
+
+    def test_bad_rows_are_named(
+        self, run: Run, csv_file: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(csv_file, "code,title\nU13/9,x\nJ18,\n")
+
+        assert run(str(csv_file)) == 2
+        words = capsys.readouterr().err
+        assert "U13/9" in words
+        assert "J18" in words

@@ -1,0 +1,61 @@
+"""`telemed icd import FILE.csv`: another list of diagnosis codes, beside those that are there."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from telemed.commands.base import Command, CommandFailed
+from telemed.consults.icd import import_csv
+from telemed.core.config import Settings
+from telemed.core.db import Database
+from telemed.core.errors import TelemedError
+from telemed.core.i18n import Catalogue
+from telemed.core.paths import LOCALE
+
+LANGUAGE = "en"
+
+
+async def _load(settings: Settings, given: argparse.Namespace) -> int:
+    database = Database(settings.database, settings=settings)
+    try:
+        async with database.work() as work:
+            return await import_csv(
+                work,
+                given.file,
+                system=given.system,
+                version=given.list_version,
+                attribution=given.attribution,
+            )
+    finally:
+        await database.close()
+
+
+def _import(settings: Settings, given: argparse.Namespace) -> None:
+    try:
+        count = asyncio.run(_load(settings, given))
+    except TelemedError as refusal:
+        raise CommandFailed(_words(refusal)) from refusal
+    list_name = f"{given.system} {given.list_version}"
+    print(f"{list_name}: {count} codes loaded" if count else f"{list_name}: nothing new")
+
+
+def _words(refusal: TelemedError) -> str:
+    """The refusal, or each row that is wrong; nothing was imported."""
+    catalogue = Catalogue(LOCALE)
+    lines = [catalogue.translate(LANGUAGE, item.message, item.params) for item in refusal.fields]
+    return "\n".join(lines) or catalogue.explain(LANGUAGE, refusal)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("act", choices=["import"])
+    parser.add_argument("file", type=Path, help="CSV in UTF-8 with the columns code,title")
+    parser.add_argument("--system", default="ICD-10 VN", help="name of the list (ICD-10 VN)")
+    parser.add_argument(
+        "--version", dest="list_version", required=True, help="version of the list, as 06/2026"
+    )
+    parser.add_argument("--attribution", default="", help="whose list it is, shown beside results")
+
+
+ICD = Command("icd", "load a list of diagnosis codes from a file", _import, _arguments)
