@@ -60,31 +60,32 @@ class TestWhoList:
         assert "J18.1" in await codes(work, "unspecified LOBAR pneum")
         assert await codes(work, "J18.") == await codes(work, "J18")
 
-    async def test_results_name_their_list_and_its_owner(self, work: UnitOfWork) -> None:
-        await icd.load_who(work)
-
         results = await icd.search(work, "measles")
         assert (results.system, results.version) == ("ICD-10 WHO", "2019")
         assert "World Health Organization" in results.attribution
-
-    async def test_no_search_gives_more_than_its_limit(self, work: UnitOfWork) -> None:
-        await icd.load_who(work)
-
         assert len(await codes(work, "a", 500)) == icd.RESULTS_LIMIT
-        assert len(await codes(work, "fracture", 3)) == 3
 
-    async def test_a_code_is_found_with_its_list(self, work: UnitOfWork) -> None:
-        await icd.load_who(work)
 
-        choice = await icd.find_choice(work, "J18.1")
-        assert choice is not None
-        assert (choice.title, choice.system, choice.version) == (
-            "Lobar pneumonia, unspecified",
-            "ICD-10 WHO",
-            "2019",
-        )
-        assert await icd.find_choice(work, "J18.77") is None
-        assert await icd.find_choice(work, None) is None
+async def test_no_search_gives_more_than_its_limit(work: UnitOfWork, csv_file: Path) -> None:
+    await import_text(work, csv_file, NATIONAL)
+
+    assert await codes(work, "j", 1) == []
+    assert await codes(work, "j1", 1) == ["J18"]
+    assert await codes(work, "viem", 2) == ["J18", "J18.1"]
+
+
+async def test_a_code_is_found_with_its_list(work: UnitOfWork, csv_file: Path) -> None:
+    await import_text(work, csv_file, NATIONAL)
+
+    choice = await icd.find_choice(work, "A91")
+    assert choice is not None
+    assert (choice.title, choice.system, choice.version) == (
+        "Sốt xuất huyết Dengue nặng",
+        "ICD-10 VN",
+        "1",
+    )
+    assert await icd.find_choice(work, "J18.77") is None
+    assert await icd.find_choice(work, None) is None
 
 
 SIGNS = ["", "  ", "%", "_", "%%%", "'; DROP TABLE icd_code", "\\", "…"]
