@@ -52,7 +52,7 @@ class Unanswered(Exception):
 class Worker:
     """One line of work: a request, its picture, the specialist's claim and minutes, over again."""
 
-    def __init__(self, origin: str, tokens: dict[str, str], patient: str, specialty: int) -> None:
+    def __init__(self, origin: str, tokens: dict[str, str], patient: str, specialty: str) -> None:
         self._origin = origin
         self._tokens = tokens
         self._patient = patient
@@ -150,13 +150,14 @@ class Worker:
         self._step = (self._step + 1) % 8
 
 
-def _typed(specialty: int) -> dict[str, str]:
+def _typed(specialty: str) -> dict[str, str]:
     return {
         "question_1": "Có cần chuyển viện không?",
         "reason": "Sốt 3 ngày, khó thở",
+        "diagnosis": "Viêm phổi",
         "allergy_state": "none",
         "urgency": "urgent",
-        "specialty": str(specialty),
+        "specialty": specialty,
         "basis": "patient",
         "agree_consult": TICKS["agree_consult"],
     }

@@ -49,7 +49,7 @@ def installation(address: str, tmp_path: Path) -> Settings:
     return make_settings(data_dir=tmp_path / "var", database_url=address, secret_key="k" * 40)
 
 
-async def _people(database: Database, settings: Settings) -> list[tuple[dict[str, str], str, int]]:
+async def _people(database: Database, settings: Settings) -> list[tuple[dict[str, str], str, str]]:
     """Login tokens, a patient and a specialty for each worker."""
     async with database.work() as work:
         make = Factory(work)
@@ -65,7 +65,7 @@ async def _people(database: Database, settings: Settings) -> list[tuple[dict[str
                 who: await open_login(work, actor.id, LoginStrength.FULL, limits, "test")
                 for who, actor in (("doctor", doctor), ("specialist", specialist))
             }
-            found.append((tokens, patient.uid, specialty.id or 0))
+            found.append((tokens, patient.uid, specialty.code))
         return found
 
 
