@@ -13,7 +13,7 @@ from telemed.consults.models import Consult, MessageKind
 from telemed.consults.repository import PersonCard
 from telemed.consults.service import claimed_by_other, get_case, is_held_by, transition
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import N_, Invalid
+from telemed.core.errors import N_, IllegalTransition, Invalid
 from telemed.core.text import clean_text
 from telemed.facilities.models import Specialty
 
@@ -99,6 +99,9 @@ async def pass_on(work: UnitOfWork, actor: Actor, uid: str, to: str, reason: str
 async def resubmit(work: UnitOfWork, actor: Actor, uid: str, to: str) -> Consult:
     """Send a declined request to another specialty or person."""
     consult = await get_case(work, actor, uid, Action.CONSULT_REQUEST)
+    if consult.urgency is None:
+        # A draft is sent by its own form, which sees to it that it is complete.
+        raise IllegalTransition(consult.state, ConsultEvent.SUBMIT)
     target = await find_target(work, to)
     if consult.state is ConsultState.DECLINED:
         _address(consult, target)

@@ -123,3 +123,21 @@ class TestSending:
         page = await text_of(await desk.browser.get(desk.form))
 
         assert 'lang="en"' in page
+
+    async def test_a_draft_is_sent_by_its_own_form_alone(
+        self, desk: Desk, database: Database
+    ) -> None:
+        url = f"/consults/{desk.uid}/resubmit"
+        answer = await desk.browser.post(url, data={"to": "internal"})
+
+        assert answer.status == 409
+        assert (await consult_of(database, desk.uid)).state is ConsultState.DRAFT
+
+    async def test_what_was_sent_is_read_on_its_case(self, desk: Desk) -> None:
+        vitals = {"vital_respiration": "24", "vital_gcs": "15", "vital_consciousness": "V"}
+        sent = await desk.browser.post(desk.submit, data=COMPLETE | vitals)
+        page = await text_of(await desk.browser.get(f"/consults/{desk.uid}?view=request"))
+
+        assert sent.status == 200
+        for words in ("HC-2026-000001", "Viêm phổi thùy", "Sốt 3 ngày", "Nhịp thở"):
+            assert words in page
