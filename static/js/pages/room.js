@@ -16,6 +16,7 @@ import { Live, Seat } from "../live.js";
  * @typedef {{ text: string, tone?: "" | "w" | "e", act?: string, onAct?: () => void }} Situation
  */
 
+const RING_OVER = new Set(["ring_declined", "ring_expired", "participant_joined"]);
 const room = find("[data-role=room]", HTMLElement);
 const session = room.dataset.session ?? "";
 const other = room.dataset.other ?? "";
@@ -41,6 +42,8 @@ const unsent = new Map();
 let out = "";
 let refusal = "";
 let own = "";
+/** How far the server's clock is ahead of this computer's, which may be anywhere. */
+let clockAhead = 0;
 let ringsUntil = 0;
 let hasBeenCalled = false;
 let spoken = "";
@@ -122,6 +125,7 @@ function asOut(reason) {
 /** @param {Joined} joined */
 function gotJoined(joined) {
   own = joined.participant;
+  clockAhead = Date.parse(joined.now) - Date.now();
   const present = new Set(joined.participants.map((peer) => peer.participant));
   for (const gone of [...peers.keys()].filter((participant) => !present.has(participant))) {
     forget(gone);
@@ -143,7 +147,7 @@ function forget(participant) {
 /** @param {string | null} until */
 function setRing(until) {
   clearTimeout(ringTimer);
-  ringsUntil = until ? Date.parse(until) : 0;
+  ringsUntil = until ? Date.parse(until) - clockAhead : 0;
   hasBeenCalled ||= ringsUntil > Date.now();
   if (ringsUntil > Date.now()) ringTimer = setTimeout(show, ringsUntil - Date.now() + 50);
 }
@@ -153,7 +157,7 @@ function gotEvent(event) {
   const name = event.participant === own && own ? t("Bạn") : (event.name ?? "");
   if (event.kind === "chat") return showMessage(event, name);
   if (event.kind === "ring_started") setRing(event.data.expires_at);
-  if (event.kind === "ring_declined" || event.kind === "ring_expired") setRing(null);
+  if (RING_OVER.has(event.kind) && event.participant !== own) setRing(null);
   const words = wordsOf(event.kind, name);
   if (words) chatLog.append(make("p", { class: "sys small soft" }, `${formatTime(event.at)} ${words}`));
   scrollChat();
@@ -324,7 +328,8 @@ function bubble(head, text, isMine) {
 }
 
 function scrollChat() {
-  chatLog.lastElementChild?.scrollIntoView({ block: "nearest" });
+  // Only the log moves: whoever writes the minutes above it stays where they are.
+  chatLog.scrollTop = chatLog.scrollHeight;
 }
 
 async function callAgain() {
