@@ -1,10 +1,11 @@
 """Idempotency keys: the same key and body get the same answer, stored with the change itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import LargeBinary, UniqueConstraint
+from sqlalchemy import LargeBinary, UniqueConstraint, delete
 from sqlmodel import Field, SQLModel, col, select
 
 from telemed.core.columns import Json, UtcDateTime
@@ -12,6 +13,9 @@ from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Invalid
 
 LONGEST_KEY = 80
+# A station without power may send again days later.
+KEPT = timedelta(days=7)
+MOST_FORGOTTEN = 100
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,23 @@ async def find_answer(work: UnitOfWork, asked: AskedKey) -> IdempotencyKey | Non
             field="Idempotency-Key",
         )
     return stored
+
+
+async def keep_answer(
+    work: UnitOfWork, asked: AskedKey, status: int, headers: Mapping[str, str], body: bytes
+) -> None:
+    """Store an answer with the change that it tells of, and forget some that are old."""
+    old = select(IdempotencyKey.id).where(col(IdempotencyKey.at) < work.now() - KEPT)
+    some = old.limit(MOST_FORGOTTEN).with_for_update(skip_locked=True)
+    await work.session.exec(delete(IdempotencyKey).where(col(IdempotencyKey.id).in_(some)))
+    work.session.add(
+        IdempotencyKey(
+            person_id=asked.person_id,
+            key=asked.key,
+            request_hash=asked.request_hash,
+            at=work.now(),
+            status=status,
+            headers=dict(headers),
+            body=body,
+        )
+    )

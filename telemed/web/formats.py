@@ -42,7 +42,7 @@ def format_iso_datetime(value: str) -> str:
     return format_datetime(datetime.fromisoformat(value))
 
 
-def format_number(value: float | int | None, decimals: int | None = None) -> str:
+def format_number(value: float | None, decimals: int | None = None) -> str:
     """Decimal comma, thousand dot: 1.234,5."""
     if value is None:
         return ""

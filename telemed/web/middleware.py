@@ -12,7 +12,6 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from http import HTTPStatus
 
 from aiohttp import web
@@ -32,10 +31,22 @@ from telemed.core.errors import (
     Unauthenticated,
 )
 from telemed.core.i18n import DEFAULT_LOCALE, LOCALES
-from telemed.core.idempotency import LONGEST_KEY, AskedKey, IdempotencyKey, find_answer
+from telemed.core.idempotency import (
+    LONGEST_KEY,
+    AskedKey,
+    IdempotencyKey,
+    find_answer,
+    keep_answer,
+)
 from telemed.keys import ACCOUNTS, ACTOR, DATABASE, LOCALE, RENDERER, REQUEST_ID, WORK
 from telemed.web.cookies import LOCALE_COOKIE, login_token
-from telemed.web.parsing import FORM_TYPES, HIDDEN_KEY, typed_values
+from telemed.web.parsing import (
+    FORM_TYPES,
+    HIDDEN_KEY,
+    form_fields,
+    refuse_unwritable,
+    typed_values,
+)
 from telemed.web.routing import ROUTE_TABLE, Route
 from telemed.web.security import SAFE_METHODS, check_origin
 
@@ -46,7 +57,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BY_ITSELF = "X-By-Itself"
 SOCKET_PATH = "/socket.io/"
 STATIC_PATH = "/static/"
-LARGEST_KEPT_BODY = 64 * 1024
+# Whoever reads it is gone; the number stands in no standard, but in many logs.
+CLIENT_GONE = 499
 
 STATUS: dict[Kind, int] = {
     Kind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -74,24 +86,34 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except TelemedError as error:
-        return refuse(request, error)
+        refusal = error
     except web.HTTPRequestEntityTooLarge:
-        return refuse(request, TooLarge("body_too_large", N_("Nội dung gửi lên quá lớn")))
+        refusal = TooLarge("body_too_large", N_("Nội dung gửi lên quá lớn"))
+    except web.RequestPayloadError:
+        refusal = Invalid("body_damaged", N_("Nội dung gửi lên bị hỏng"), field="body")
     except web.HTTPException as answer:
-        if answer.status < HTTPStatus.BAD_REQUEST:
-            raise
-        if answer.status == HTTPStatus.NOT_FOUND:
-            return refuse(request, Missing())
-        return request.app[RENDERER].failure(request, answer.status, "http_error", _OTHER)
+        return _in_our_words(request, answer)
+    except ConnectionError:
+        log.info("request %s: the browser went away", request[REQUEST_ID])
+        return web.Response(status=CLIENT_GONE)
     except Exception as error:
-        log.error(
-            "request %s failed: %s", request[REQUEST_ID], type(error).__name__, exc_info=error
-        )
+        log.exception("request %s failed: %s", request[REQUEST_ID], type(error).__name__)
         return request.app[RENDERER].failure(request, 500, "internal", _INTERNAL)
+    return refuse(request, refusal)
 
 
 _OTHER = N_("Máy chủ không hiểu yêu cầu này")
 _INTERNAL = N_("Máy chủ gặp lỗi. Những gì đã lưu vẫn còn. Báo quản trị mã yêu cầu bên dưới.")
+
+
+def _in_our_words(request: web.Request, answer: web.HTTPException) -> web.StreamResponse:
+    if answer.status < HTTPStatus.BAD_REQUEST:
+        raise answer
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return refuse(request, Missing())
+    failure = request.app[RENDERER].failure(request, answer.status, "http_error", _OTHER)
+    failure.headers.extend(_told(answer, "Allow"))
+    return failure
 
 
 def refuse(request: web.Request, error: TelemedError) -> web.StreamResponse:
@@ -122,8 +144,9 @@ def _locale_of(request: web.Request) -> str:
 async def guard_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Only our own pages may change anything."""
     check_origin(request)
-    if "\0" in request.path or "\0" in request.rel_url.query_string:
-        raise Missing()
+    if "\0" in request.path:
+        raise Missing
+    refuse_unwritable(request.query)
     return await handler(request)
 
 
@@ -151,7 +174,7 @@ async def authorise(request: web.Request, handler: Handler) -> web.StreamRespons
     actor = request[ACTOR]
     if not may(actor, route.action):
         if actor is None:
-            raise Unauthenticated()
+            raise Unauthenticated
         async with request.app[DATABASE].work(request[REQUEST_ID]) as work:
             work.audit(AuditTag.ACCESS_REFUSED, actor, str(route.action))
         require(actor, route.action)
@@ -209,7 +232,8 @@ async def _run(
             await work.rollback()
             return response
         if asked is not None:
-            work.session.add(_answer_of(asked, response, work.now()))
+            headers = _told(response, "Location", "Content-Type")
+            await keep_answer(work, asked, response.status, headers, _body_of(response))
         await work.commit()
         return response
 
@@ -229,10 +253,10 @@ async def _asked_key(request: web.Request, route: Route) -> AskedKey | None:
         return None
     key = request.headers.get("Idempotency-Key", "")
     if not key and request.content_type in FORM_TYPES:
-        key = str((await request.post()).get(HIDDEN_KEY, ""))
+        key = str((await form_fields(request)).get(HIDDEN_KEY, ""))
     if not key:
         return None
-    if len(key) > LONGEST_KEY or not key.isascii():
+    if len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
         raise Invalid(
             "idempotency_key_malformed", N_("Khóa gửi lại chưa đúng dạng"), field="Idempotency-Key"
         )
@@ -240,21 +264,13 @@ async def _asked_key(request: web.Request, route: Route) -> AskedKey | None:
     return AskedKey(actor.id, key, hashlib.sha256(asked).hexdigest())
 
 
-def _answer_of(asked: AskedKey, response: web.StreamResponse, at: datetime) -> IdempotencyKey:
-    body = response.body if isinstance(response, web.Response) else b""
-    return IdempotencyKey(
-        person_id=asked.person_id,
-        key=asked.key,
-        request_hash=asked.request_hash,
-        at=at,
-        status=response.status,
-        headers={
-            name: response.headers[name]
-            for name in ("Location", "Content-Type")
-            if name in response.headers
-        },
-        body=bytes(body)[:LARGEST_KEPT_BODY] if isinstance(body, (bytes, bytearray)) else b"",
-    )
+def _told(response: web.StreamResponse, *names: str) -> dict[str, str]:
+    return {name: response.headers[name] for name in names if name in response.headers}
+
+
+def _body_of(response: web.StreamResponse) -> bytes:
+    body = response.body if isinstance(response, web.Response) else None
+    return body if isinstance(body, bytes) else b""
 
 
 def _replay(stored: IdempotencyKey) -> web.Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from types import UnionType
@@ -10,14 +9,30 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import orjson
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from multidict import MultiMapping
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
 
 from telemed.core.errors import N_, FieldError, Invalid, Unsupported
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 HIDDEN_KEY = "idempotency_key"
 VALUES: web.RequestKey[Mapping[str, Any]] = web.RequestKey("values")
+MOST_FAULTS = 50
+YEARS = range(1900, 2101)
+# What aiohttp raises for a body that is not what its head announces.
+_MALFORMED = (ValueError, LookupError, RuntimeError, TypeError, AssertionError, HttpProcessingError)
+
+# The key of a row in a form or an address, as large as both engines store it.
+RowKey = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class Body(BaseModel):
@@ -48,6 +63,7 @@ _MESSAGES = {
     "less_than": N_("Phải nhỏ hơn {lt}"),
     "date_from_datetime_parsing": N_("Ngày ghi như 29/11/2026"),
     "date_parsing": N_("Ngày ghi như 29/11/2026"),
+    "date_out_of_range": N_("Năm phải từ {first} đến {last}"),
     "datetime_parsing": N_("Ngày giờ chưa đúng dạng"),
     "datetime_from_date_parsing": N_("Ngày giờ chưa đúng dạng"),
     "too_short": N_("Ghi ít nhất {min_length} mục"),
@@ -78,7 +94,7 @@ def validate(model: type[Model], data: Any) -> Model:
                 str(item["type"]),
                 item.get("ctx"),
             )
-            for item in error.errors(include_url=False, include_input=False)
+            for item in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
         ]
         raise Invalid.of(fields) from None
 
@@ -94,8 +110,9 @@ async def read_json(request: web.Request, model: type[Model]) -> Model:
         raise Invalid("json_malformed", N_("Nội dung JSON chưa đúng"), field="body") from None
     if not isinstance(data, dict):
         raise Invalid("json_malformed", N_("Nội dung JSON chưa đúng"), field="body")
-    if b"\\u0000" in raw:
-        _refuse_nul(data)
+    for name, value in data.items():
+        if not _is_writable([name, value]):
+            raise Invalid.of([_field_error(_shown(name), "nul")])
     request[VALUES] = data
     return validate(model, data)
 
@@ -104,9 +121,18 @@ async def read_form(request: web.Request, model: type[Model]) -> Model:
     """The fields of a form as a model; an empty field counts as not given."""
     if request.content_type not in FORM_TYPES:
         raise Unsupported("form_expected", N_("Nội dung phải là biểu mẫu"))
-    data = _collect(await request.post(), model)
+    data = _collect(await form_fields(request), model)
     request[VALUES] = data
     return validate(model, data)
+
+
+async def form_fields(request: web.Request) -> MultiMapping[Any]:
+    """The raw fields of a form. Raises Invalid when the body is none."""
+    try:
+        return await request.post()
+    except _MALFORMED as error:
+        text = N_("Biểu mẫu gửi lên chưa đúng dạng")
+        raise Invalid("form_malformed", text, field="body") from error
 
 
 async def read_body(request: web.Request, model: type[Model]) -> Model:
@@ -121,6 +147,13 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
     return validate(model, _collect(request.query, model))
 
 
+def refuse_unwritable(fields: MultiMapping[Any]) -> None:
+    """Raise Invalid naming the first field with a character that no database takes."""
+    for name, value in fields.items():
+        if not _is_writable([name, value]):
+            raise Invalid.of([_field_error(_shown(name), "nul")])
+
+
 def local_day(text: object) -> object:
     """29/11/2026, as days are written here, into what a date field takes."""
     if not isinstance(text, str):
@@ -132,7 +165,15 @@ def local_day(text: object) -> object:
     return f"{year:0>4}-{month:0>2}-{day:0>2}"
 
 
-Day = Annotated[date, BeforeValidator(local_day)]
+def _within_reach(day: date) -> date:
+    if day.year not in YEARS:
+        raise PydanticCustomError(
+            "date_out_of_range", "out of range", {"first": YEARS[0], "last": YEARS[-1]}
+        )
+    return day
+
+
+Day = Annotated[date, BeforeValidator(local_day), AfterValidator(_within_reach)]
 
 
 def typed_values(request: web.Request) -> Mapping[str, Any]:
@@ -144,21 +185,25 @@ def typed_values(request: web.Request) -> Mapping[str, Any]:
 def _collect(fields: MultiMapping[Any], model: type[BaseModel]) -> dict[str, Any]:
     lists = {name for name, info in model.model_fields.items() if _is_list(info.annotation)}
     data: dict[str, Any] = {}
+    refuse_unwritable(fields)
     for name in dict.fromkeys(fields.keys()):
         if name == HIDDEN_KEY:
             continue
-        values = [value for value in fields.getall(name) if value != ""]
+        values = [_line_ends(value) for value in fields.getall(name) if value != ""]
         if any(not isinstance(value, str) for value in values):
             raise Invalid.of([_field_error(name, "string_type")])
-        if any("\0" in value for value in values):
-            raise Invalid.of([_field_error(name, "nul")])
         if name in lists:
-            data[name] = fields.getall(name)
+            data[name] = values
         elif len(values) > 1:
             raise Invalid.of([_field_error(name, "repeated")])
         elif values:
             data[name] = values[0]
     return data
+
+
+def _line_ends(value: Any) -> Any:
+    """Forms send two characters for the end of a line where people and scripts count one."""
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
 def _is_list(annotation: Any) -> bool:
@@ -168,7 +213,19 @@ def _is_list(annotation: Any) -> bool:
     return (origin or annotation) in (list, tuple, set, frozenset)
 
 
-def _refuse_nul(data: dict[str, Any]) -> None:
-    for name, value in data.items():
-        if "\\u0000" in json.dumps(value) or "\0" in name:
-            raise Invalid.of([_field_error(name.replace("\0", ""), "nul")])
+def _is_writable(value: Any) -> bool:
+    """Whether both engines can store every text in here: no NUL, no half of a character."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, str) and ("\0" in item or _shown(item) != item):
+            return False
+    return True
+
+
+def _shown(text: str) -> str:
+    return text.encode(errors="ignore").decode().replace("\0", "")

@@ -42,7 +42,9 @@ class Renderer:
     ) -> None:
         self._catalogue = catalogue
         self._environments = {
-            locale: _environment(templates, catalogue, locale, assets, clock, phrases or {})
+            locale: _environment(
+                templates, catalogue, locale, assets=assets, clock=clock, phrases=phrases or {}
+            )
             for locale in LOCALES
         }
 
@@ -146,6 +148,7 @@ def _environment(
     templates: Path,
     catalogue: Catalogue,
     locale: str,
+    *,
     assets: Assets,
     clock: Clock,
     phrases: Mapping[str, Phrase],

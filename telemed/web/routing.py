@@ -93,12 +93,17 @@ class RouteTable:
     def add(self, app: web.Application, routes: Routes) -> None:
         """Open the doors of a room."""
         for route in routes:
-            resource = app.router.add_route(route.method, route.path, route.handler)
-            self._by_handler[resource.method, route.handler] = route
+            if route.method == "GET":
+                # Also HEAD, behind the same guard and on the same record.
+                app.router.add_get(route.path, route.handler)
+            else:
+                app.router.add_route(route.method, route.path, route.handler)
+            self._by_handler[route.method, route.handler] = route
 
     def find(self, request: web.Request) -> Route | None:
         """The route of a request, None for an unknown address."""
-        return self._by_handler.get((request.method, request.match_info.handler))
+        method = "GET" if request.method == "HEAD" else request.method
+        return self._by_handler.get((method, request.match_info.handler))
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self._by_handler.values())
