@@ -15,7 +15,7 @@ export PYTHON
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --retries 5 --require-hashes
-PYTEST := $(RUN) -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(RUN) -m pytest -n $(JOBS)
 STATIC := $(shell find static -type f ! -name '*.br' ! -path '*/catalogue/*' 2>/dev/null)
 WORDED := $(shell find telemed templates static/js locale/en/parts \
 	-name '*.py' -o -name '*.html' -o -name '*.po' -o -name '*.js' ! -path '*/catalogue/*')

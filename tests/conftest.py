@@ -16,6 +16,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from blockbuster import blockbuster_ctx
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from telemed.accounts.logins import LoginLimits, open_login
 from telemed.accounts.models import LoginStrength
@@ -48,6 +50,19 @@ MONDAY_MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 SLOW_SUITES = ("faults", "browser")
 
 
+class OneQueueForEachSlowSuite(LoadScopeScheduling):
+    """Hands out quick tests one by one, a slow suite as a whole."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((suite for suite in SLOW_SUITES if f"tests/{suite}/" in nodeid), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """How workers share the tests (`pytest -n 2`)."""
+    config.option.loadscopereorder = False
+    return OneQueueForEachSlowSuite(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow suites by their folder, and put them last.
@@ -55,16 +70,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Parameters taken from a set come in another order in every worker; line and name do not.
     """
     for item, suite in product(items, SLOW_SUITES):
-        if item.path.is_relative_to(Path(__file__).parent / suite):
+        if f"tests/{suite}/" in item.nodeid:
             item.add_marker(suite)
-            item.add_marker(pytest.mark.xdist_group(suite))
     items.sort(key=_turn)
 
 
 def _turn(item: pytest.Item) -> tuple[int, Path, int, str]:
-    group = item.get_closest_marker("xdist_group")
-    suite = SLOW_SUITES.index(group.args[0]) + 1 if group else 0
-    return suite, item.path, item.location[1] or 0, item.name
+    suites = [f"tests/{suite}/" in item.nodeid for suite in SLOW_SUITES]
+    turn = suites.index(True) + 1 if any(suites) else 0
+    return turn, item.path, item.location[1] or 0, item.name
 
 
 # Short looks at the disk: before anybody is served, once a connection, once a template.

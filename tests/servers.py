@@ -216,11 +216,11 @@ class Telemed:
         rest = {key: value for key, value in os.environ.items() if not key.startswith("TELEMED_")}
         return rest | {"PYTHONPATH": str(ROOT)} | own
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run one command of this installation to its end."""
-        return subprocess.run(
+    def command(self, *arguments: str) -> str:
+        """Run one command of this installation to its end; what it printed."""
+        done = subprocess.run(
             [sys.executable, "-m", "telemed", *arguments],
-            check=True,
+            check=False,
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -228,6 +228,9 @@ class Telemed:
             env=self.environment,
             cwd=self.directory,
         )
+        if done.returncode:
+            raise RuntimeError(f"telemed {arguments} ended: {done.returncode}\n{done.stdout}")
+        return done.stdout
 
     def start(self) -> Self:
         """Serve, and wait until the health page says so."""
