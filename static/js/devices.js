@@ -33,9 +33,9 @@ export class Devices {
   #media;
   #storage;
 
-  /** @param {{ media?: MediaSource | undefined, storage?: Storage }} [parts] */
-  constructor({ media = navigator.mediaDevices, storage = localStorage } = {}) {
-    // Absent on a page that came over plain HTTP from another machine.
+  /** @param {{ media?: MediaSource | null, storage?: Pick<Storage, "getItem" | "setItem" | "removeItem"> }} [parts] */
+  constructor({ media = navigator.mediaDevices ?? null, storage = localStorage } = {}) {
+    // Null on a page that came over plain HTTP from another machine.
     this.#media = media;
     this.#storage = storage;
   }
@@ -72,7 +72,11 @@ export class Devices {
       if (id) this.#storage.setItem(REMEMBERED_UNDER[kind], id);
       return { track: stream.getTracks()[0] ?? null, problem: null };
     } catch (error) {
-      return { track: null, problem: problemOf(error) };
+      const problem = problemOf(error);
+      if (problem !== "absent" || id || !this.#remembered(kind)) return { track: null, problem };
+      // The remembered one is no longer there.
+      this.#storage.removeItem(REMEMBERED_UNDER[kind]);
+      return this.open(kind);
     }
   }
 
@@ -106,13 +110,17 @@ export class Devices {
 
   /**
    * @param {TrackKind} kind
-   * @param {string} [id] must be this one; the remembered one is only preferred
+   * @param {string} [id]
    * @returns {MediaTrackConstraints}
    */
   #wish(kind, id = "") {
-    const remembered = this.#storage.getItem(REMEMBERED_UNDER[kind]);
-    const which = id ? { exact: id } : remembered ? { ideal: remembered } : undefined;
-    return { ...(kind === "audio" ? SOUND : PICTURE), ...(which && { deviceId: which }) };
+    const exact = id || this.#remembered(kind);
+    return { ...(kind === "audio" ? SOUND : PICTURE), ...(exact && { deviceId: { exact } }) };
+  }
+
+  /** @param {TrackKind} kind */
+  #remembered(kind) {
+    return this.#storage.getItem(REMEMBERED_UNDER[kind]) ?? "";
   }
 }
 

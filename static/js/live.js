@@ -27,7 +27,7 @@ const FINAL_REFUSALS = new Set(["sign_in_needed", "protocol_unsupported"]);
  * @typedef {{ number: number, at: string, kind: string, participant: string | null, person: string | null, name: string | null, data: Record<string, any> }} LogEvent
  * @typedef {{ participant: string, person: string, name: string, role: string, connected: boolean, epoch: number | null, polite: boolean, muted: boolean, camera_off: boolean, joined_at: string }} Peer
  * @typedef {{ id: string, kind: string, state: string, consult: string | null, started_at: string | null, ring_expires_at: string | null }} SessionFacts
- * @typedef {{ session: SessionFacts, participant: string, participant_token: string, epoch: number, resumed: boolean, participants: Peer[], ice_servers: RTCIceServer[], events: LogEvent[], last_event: number, more: boolean }} Joined
+ * @typedef {{ now: string, session: SessionFacts, participant: string, participant_token: string, epoch: number, resumed: boolean, participants: Peer[], ice_servers: RTCIceServer[], events: LogEvent[], last_event: number, more: boolean }} Joined
  * @typedef {{ session: string, from: string, kind: "offer" | "answer" | "candidate", epoch: number, description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit | null }} Signal
  */
 
@@ -436,9 +436,10 @@ export class Seat {
   #gotJoined(joined) {
     this.#isIn = true;
     this.#held = { epoch: joined.epoch, participant_token: joined.participant_token };
+    // First who is who, then what they did.
+    this.#to.onJoined(joined);
     this.#log.takeAll(joined.events);
     if (joined.more) void this.#log.fetchMissing();
-    this.#to.onJoined(joined);
     void this.#sendState();
     for (const [key, text] of this.#unsentChat) void this.#sendChat(key, text);
   }

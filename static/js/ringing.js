@@ -8,6 +8,7 @@ import { icon, make, part, warn } from "./dom.js";
 import { t } from "./i18n.js";
 
 const TONE_EVERY_MS = 3000;
+const LOOK_AGAIN_MS = 1000;
 const TONES_HZ = [440, 554];
 const HINTS = new Set(["watched", "ringing", "ring-ended"]);
 
@@ -82,15 +83,18 @@ class Ringing {
   /** Ask who is calling now. */
   async look() {
     try {
-      const { calls } = await get("/sessions/ringing", { retries: 1 });
-      this.#show(calls);
+      const { calls, now } = await get("/sessions/ringing", { retries: 1 });
+      this.#show(calls, Date.parse(now));
     } catch {
       // The next hint asks again; a call that could not be shown is seen on the page of the case.
     }
   }
 
-  /** @param {Incoming[]} calls */
-  #show(calls) {
+  /**
+   * @param {Incoming[]} calls
+   * @param {number} now by the server's clock; that of an old PC may be anywhere
+   */
+  #show(calls, now) {
     const ringing = new Set(calls.map(({ session }) => session));
     for (const [session, card] of this.#cards) {
       if (ringing.has(session)) continue;
@@ -102,9 +106,9 @@ class Ringing {
     if (this.#cards.size > 0) this.#tone.start();
     else this.#tone.stop();
     clearTimeout(this.#expiry);
-    const ends = calls.map((call) => Date.parse(call.expires_at));
+    const ends = calls.map((call) => Date.parse(call.expires_at) - now);
     if (ends.length > 0) {
-      this.#expiry = setTimeout(() => void this.look(), Math.max(0, ...ends) - Date.now() + 200);
+      this.#expiry = setTimeout(() => void this.look(), Math.max(LOOK_AGAIN_MS, ...ends));
     }
   }
 

@@ -70,7 +70,7 @@ class Participant(SQLModel, table=True):
     person_id: int = Field(foreign_key="person.id", index=True)
     role: ParticipantRole = Field(sa_type=ValueEnum(ParticipantRole))
     invited_at: datetime = Field(sa_type=UtcDateTime)
-    declined_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ring_ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Attendance(SQLModel, table=True):

@@ -125,7 +125,7 @@ async def list_ringing(
         .where(
             col(Participant.person_id) == actor.id,
             col(Participant.invited_at) > since,
-            col(Participant.declined_at).is_(None),
+            col(Participant.ring_ended_at).is_(None),
             col(LiveSession.state) != SessionState.ENDED,
             waiting,
             ~inside,

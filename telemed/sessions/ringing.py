@@ -44,7 +44,7 @@ def _called(meeting: Meeting, now: datetime) -> list[Member]:
         member
         for member in meeting.members
         if not member.is_inside
-        and member.participant.declined_at is None
+        and member.participant.ring_ended_at is None
         and member.participant.invited_at + RING > now
     ]
 
@@ -63,7 +63,7 @@ async def call_absent(work: UnitOfWork, meeting: Meeting, *, by: Actor, anew: bo
     if anew:
         for member in absent:
             member.participant.invited_at = now
-            member.participant.declined_at = None
+            member.participant.ring_ended_at = None
             work.session.add(member.participant)
         await _note_call(work, meeting, by)
     if meeting.inside:
@@ -95,7 +95,7 @@ async def decline(work: UnitOfWork, actor: Actor, uid: str) -> None:
     own = meeting.find(actor.id)
     if own is None or own not in _called(meeting, work.now()):
         return
-    own.participant.declined_at = work.now()
+    own.participant.ring_ended_at = work.now()
     work.session.add(own.participant)
     await append_event(work, stream_of("session", uid), "ring_declined", actor.id)
     await silence(work, actor.uid)
@@ -107,8 +107,8 @@ async def note_unanswered(work: UnitOfWork, meeting: Meeting) -> None:
     for member in meeting.members:
         participant = member.participant
         has_ended = participant.invited_at + RING <= now
-        if not member.is_inside and participant.declined_at is None and has_ended:
-            participant.declined_at = now
+        if not member.is_inside and participant.ring_ended_at is None and has_ended:
+            participant.ring_ended_at = now
             work.session.add(participant)
             await silence(work, member.person.uid)
             await append_event(

@@ -187,6 +187,8 @@ async def _begin_stay(
     assert participant.id
     now = work.now()
     work.session.add(Attendance(participant_id=participant.id, joined_at=now, last_seen_at=now))
+    participant.ring_ended_at = now
+    work.session.add(participant)
     await work.session.flush()
     uid = meeting.session.uid
     await append_event(work, stream_of("session", uid), "participant_joined", actor.id)

@@ -59,7 +59,7 @@ async def list_ringing(request: web.Request) -> web.Response:
         }
         for call in await ringing.list_calls(request[WORK], signed_in(request))
     ]
-    return json_answer({"calls": calls})
+    return json_answer({"now": request[WORK].now().isoformat(), "calls": calls})
 
 
 @routes.post("/sessions/{uid}/decline", Action.SESSION_JOIN)

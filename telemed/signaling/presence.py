@@ -69,6 +69,7 @@ class Presence:
         await self._hub.push(room.tell_of(seat, news))
         return {
             "protocol": PROTOCOL_VERSION,
+            "now": self._hub.clock.now().isoformat(),
             "session": _facts(entry.meeting, ring_ends_at.isoformat() if ring_ends_at else None),
             "participant": own,
             "participant_token": self._token(caller, room.uid, epoch),

@@ -206,6 +206,7 @@ async def test_a_call_stops_when_it_is_answered_declined_abandoned_or_too_long(
     await enter(work, cases[0].doctor, opened[0])
     await ringing.decline(work, cases[1].doctor, opened[1].uid)
     await service.leave(work, cases[2].specialist, opened[2].uid)
+    await service.leave(work, cases[0].doctor, opened[0].uid)
     calls = [len(await ringing.list_calls(work, each.doctor)) for each in cases]
     clock.advance(ringing.RING)
     calls.append(len(await ringing.list_calls(work, cases[3].doctor)))

@@ -1,0 +1,280 @@
+"""A call between two people, each in a browser process of their own, with camera and microphone."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from telemed.accounts.logins import LoginLimits, open_login
+from telemed.accounts.models import LoginStrength
+from telemed.consults.lifecycle import ConsultState
+from telemed.core.config import Settings
+from telemed.core.db import Database
+from tests.browser.conftest import ARGUMENTS, PATIENCE_MILLISECONDS, Visitors
+from tests.conftest import make_settings
+from tests.factories import Factory
+from tests.servers import Telemed
+
+MOST_TESTS = 12
+# The second of Chromium's made-up cameras gives depth, which no call carries; the third a picture.
+CAMERAS = "--use-fake-device-for-media-stream=device-count=3"
+SECRET_KEY = "a-secret-for-call-tests-that-is-long"
+# Counts every peer connection that the page makes; the page itself knows nothing of it.
+COUNT_CONNECTIONS = """
+window.connections = [];
+const Original = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Original {
+  constructor(...given) { super(...given); window.connections.push(this); }
+};
+"""
+# Waits in the page, as its policy forbids what Playwright's own waiting would evaluate later.
+WAIT = """async ({ figure, more, patience }) => {
+  const read = async () => {
+    const connection = window.connections.at(-1);
+    const found = { framesDecoded: 0, packetsReceived: 0 };
+    if (!connection) return found;
+    (await connection.getStats()).forEach((entry) => {
+      if (entry.type !== 'inbound-rtp') return;
+      found.framesDecoded += entry.framesDecoded ?? 0;
+      if (entry.kind === 'audio') found.packetsReceived += entry.packetsReceived;
+    });
+    return found;
+  };
+  const before = (await read())[figure];
+  const end = performance.now() + patience;
+  while ((await read())[figure] < before + more) {
+    if (performance.now() > end) throw new Error(`${figure} does not grow beyond ${before}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}"""
+
+
+class Call:
+    """Two people of one accepted case, each at their own browser."""
+
+    def __init__(self, server: Telemed, consult: str, doctor: Page, specialist: Page) -> None:
+        self.server = server
+        self.consult = consult
+        self.doctor = doctor
+        self.specialist = specialist
+
+    @property
+    def pages(self) -> tuple[Page, Page]:
+        return self.doctor, self.specialist
+
+    def begin(self) -> None:
+        """The specialist calls, the doctor answers; until both see moving pictures."""
+        self.specialist.goto(f"/consults/{self.consult}")
+        self.specialist.get_by_role("button", name="Gọi ngay").click()
+        self.specialist.wait_for_url("**/sessions/**")
+        self.doctor.goto(self.specialist.url)
+        self.flows()
+
+    def flows(self) -> None:
+        """Pictures and voice arrive on both sides, now and not only once."""
+        for page in self.pages:
+            grows(page, "framesDecoded")
+            grows(page, "packetsReceived")
+
+
+def grows(page: Page, figure: str) -> None:
+    """A figure of the newest connection goes up."""
+    page.evaluate(WAIT, {"figure": figure, "more": 10, "patience": PATIENCE_MILLISECONDS})
+
+
+def connections_of(page: Page) -> int:
+    """How many connections the page has made since it was loaded."""
+    return int(page.evaluate("() => window.connections.length"))
+
+
+def role(page: Page, name: str) -> Locator:
+    """A part of the page by its role for scripts."""
+    return page.locator(f"[data-role={name}]")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A case that somebody has taken, and the logins of its two sides."""
+
+    consult: str
+    doctor: str
+    specialist: str
+
+
+async def prepare(settings: Settings, count: int) -> list[Prepared]:
+    """Some accepted cases, each with people of its own."""
+    database = Database(settings.database, settings=settings)
+    limits = LoginLimits.of(settings)
+    cases = []
+    async with database.work() as work:
+        make = Factory(work)
+        for _ in range(count):
+            case = await make.case(ConsultState.ACCEPTED)
+            tokens = [
+                await open_login(work, actor.id, LoginStrength.FULL, limits, "Chromium")
+                for actor in (case.doctor, case.specialist)
+            ]
+            cases.append(Prepared(case.consult.uid, *tokens))
+    await database.close()
+    return cases
+
+
+@pytest.fixture(scope="module")
+def installation(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Telemed, list[Prepared]]]:
+    """A served installation with a case for each test."""
+    directory = tmp_path_factory.mktemp("calls")
+    settings = make_settings(data_dir=directory / "var", secret_key=SECRET_KEY)
+    server = Telemed(directory, secret_key=SECRET_KEY)
+    server.command("migrate")
+    with ThreadPoolExecutor(1) as thread:
+        cases = thread.submit(asyncio.run, prepare(settings, MOST_TESTS)).result()
+    server.start()
+    yield server, cases
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def browsers(chromium: Browser) -> Iterator[list[Browser]]:
+    """Two processes: a page in the background would show its first picture late."""
+    opened = [
+        chromium.browser_type.launch(
+            executable_path=shutil.which("chromium"), args=[*ARGUMENTS, CAMERAS]
+        )
+        for _ in range(2)
+    ]
+    yield opened
+    for browser in opened:
+        browser.close()
+
+
+@pytest.fixture
+def call(installation: tuple[Telemed, list[Prepared]], browsers: list[Browser]) -> Iterator[Call]:
+    """Both sides of a fresh case, signed in."""
+    server, cases = installation
+    case = cases.pop()
+    visitors = [Visitors(browser, server.origin) for browser in browsers]
+    pages = []
+    for visitor, token in zip(visitors, (case.doctor, case.specialist), strict=True):
+        page = visitor.new()
+        page.context.add_cookies([{"name": "telemed", "value": token, "url": server.origin}])
+        page.add_init_script(COUNT_CONNECTIONS)
+        pages.append(page)
+    yield Call(server, case.consult, *pages)
+    for visitor in visitors:
+        visitor.close()
+    # The line to the server is cut on purpose in some of the tests.
+    complaints = [line for visitor in visitors for line in visitor.complaints]
+    assert [line for line in complaints if "WebSocket" not in line] == []
+
+
+def test_both_see_and_hear_each_other(call: Call) -> None:
+    call.begin()
+    assert [connections_of(page) for page in call.pages] == [1, 1]
+    for page in call.pages:
+        expect(role(page, "situation")).to_be_hidden()
+        expect(role(page, "people").locator("li")).to_have_count(2)
+
+
+def test_voice_and_picture_off_are_true_on_both_sides(call: Call) -> None:
+    call.begin()
+    own, other = role(call.doctor, "voice"), role(call.specialist, "remote-tag")
+    expect(other).to_have_attribute("data-muted", "false")
+    own.click()
+    expect(own).to_contain_text("Tiếng tắt")
+    expect(other).to_have_attribute("data-muted", "true")
+    call.doctor.keyboard.press("Escape")
+    role(call.doctor, "picture").click()
+    expect(role(call.doctor, "picture")).to_contain_text("Hình tắt")
+    expect(other).to_have_attribute("data-camera-off", "true")
+    own.click()
+    role(call.doctor, "picture").click()
+    expect(other).to_have_attribute("data-muted", "false")
+    expect(other).to_have_attribute("data-camera-off", "false")
+    call.flows()
+    assert [connections_of(page) for page in call.pages] == [1, 1]
+
+
+def test_another_camera_goes_on_without_a_new_call(call: Call) -> None:
+    call.begin()
+    role(call.doctor, "open-devices").click()
+    choice = role(call.doctor, "choose-video")
+    before = choice.input_value()
+    choice.select_option(index=2)
+    assert choice.input_value() != before
+    call.doctor.keyboard.press("Escape")
+    call.flows()
+    assert [connections_of(page) for page in call.pages] == [1, 1]
+    call.doctor.reload()
+    call.flows()
+    role(call.doctor, "open-devices").click()
+    expect(choice).not_to_have_value(before)
+
+
+def test_leaving_and_coming_back(call: Call) -> None:
+    call.begin()
+    role(call.doctor, "leave").click()
+    expect(role(call.doctor, "situation")).to_contain_text("Bạn đã rời phòng")
+    expect(role(call.specialist, "situation")).to_contain_text("chưa có trong phòng")
+    call.doctor.get_by_role("button", name="Vào lại phòng").click()
+    call.flows()
+
+
+def test_a_message_reaches_the_other(call: Call) -> None:
+    call.begin()
+    role(call.doctor, "chat-text").fill("SpO2 96 %")
+    call.doctor.keyboard.press("Enter")
+    for page in call.pages:
+        expect(role(page, "chat").locator(".said")).to_have_text(["SpO2 96 %"])
+        expect(role(page, "chat")).not_to_contain_text("Đang gửi")
+
+
+def test_a_restart_of_the_server_does_not_touch_the_call(call: Call) -> None:
+    call.begin()
+    call.server.kill()
+    call.flows()
+    role(call.doctor, "chat-text").fill("viết khi mất máy chủ")
+    call.doctor.keyboard.press("Enter")
+    call.server.start()
+    expect(role(call.specialist, "chat")).to_contain_text("viết khi mất máy chủ")
+    call.flows()
+    assert [connections_of(page) for page in call.pages] == [1, 1]
+
+
+def test_a_second_page_takes_the_seat_over(call: Call) -> None:
+    call.begin()
+    again = call.doctor.context.new_page()
+    again.add_init_script(COUNT_CONNECTIONS)
+    again.goto(call.doctor.url)
+    grows(again, "framesDecoded")
+    expect(role(call.doctor, "situation")).to_contain_text("trên một trang khác")
+    grows(call.specialist, "framesDecoded")
+    call.doctor.bring_to_front()
+    call.doctor.get_by_role("button", name="Chuyển về trang này").click()
+    call.flows()
+
+
+def test_whoever_is_signed_out_elsewhere_is_out_of_the_room(call: Call) -> None:
+    call.begin()
+    elsewhere = call.doctor.context.new_page()
+    elsewhere.goto("/account")
+    elsewhere.get_by_role("button", name="Đăng xuất").click()
+    elsewhere.wait_for_url("**/sign-in**")
+    expect(role(call.doctor, "situation")).to_contain_text("Phiên làm việc đã hết")
+    expect(role(call.specialist, "situation")).to_contain_text("chưa có trong phòng")
+
+
+def test_the_room_is_accessible(
+    call: Call, axe: Callable[[Page], list[str]], shots: Callable[[Page, str], None]
+) -> None:
+    call.begin()
+    assert [axe(page) for page in call.pages] == [[], []]
+    shots(call.specialist, "room-specialist")
+    shots(call.doctor, "room-doctor")
