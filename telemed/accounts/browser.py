@@ -14,7 +14,7 @@ _BROWSERS = (
     ("FxiOS/", "Firefox"),
     ("CriOS/", "Chrome"),
     ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
+    ("Version/", "Safari"),
 )
 _SYSTEMS = (
     ("Android", "Android"),
