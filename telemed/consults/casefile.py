@@ -12,7 +12,7 @@ from telemed.consults.conversation import Line, list_lines
 from telemed.consults.lifecycle import UNCLAIMED, ConsultEvent, ConsultState, next_state
 from telemed.consults.models import Consult, ConsultQuestion
 from telemed.consults.repository import PersonCard
-from telemed.consults.rows import CaseRow
+from telemed.consults.rows import LARGEST_KEY, CaseRow
 from telemed.consults.service import facts_of, get_case
 from telemed.consults.steps import Side, Step, step_of
 from telemed.consults.timeline import Moment, as_data, people_in, tell
@@ -126,7 +126,7 @@ async def list_log(work: UnitOfWork, actor: Actor, uid: str, after: int) -> LogP
         after=after,
     )
     stream = stream_of("consult", uid)
-    found = await list_events(work, stream, after=after, limit=EVENTS_SHOWN + 1)
+    found = await list_events(work, stream, after=min(after, LARGEST_KEY), limit=EVENTS_SHOWN + 1)
     shown = found[:EVENTS_SHOWN]
     people = await repository.get_people(work, people_in(shown))
     last = shown[-1].number if len(found) > len(shown) else await last_number(work, stream)

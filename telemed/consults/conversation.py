@@ -13,6 +13,7 @@ from telemed.accounts.permissions import Action, Actor
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import Consult, Message, MessageKind, ReadMark
 from telemed.consults.repository import PersonCard, get_people
+from telemed.consults.rows import LARGEST_KEY
 from telemed.consults.service import get_case
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
@@ -101,7 +102,7 @@ async def mark_read(work: UnitOfWork, actor: Actor, uid: str, up_to: int) -> Non
     consult = await get_case(work, actor, uid, Action.CONSULT_MESSAGE)
     newest = (
         select(Message.id)
-        .where(col(Message.consult_id) == consult.id, col(Message.id) <= up_to)
+        .where(col(Message.consult_id) == consult.id, col(Message.id) <= min(up_to, LARGEST_KEY))
         .order_by(col(Message.id).desc())
         .limit(1)
     )

@@ -14,6 +14,8 @@ from telemed.core.errors import N_, Invalid
 from telemed.patients.birth import Age, Birth
 from telemed.patients.models import Sex
 
+# What both engines take for a key or a number.
+LARGEST_KEY = 2**31 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -80,6 +82,10 @@ class CaseRow:
     unread: int = 0
 
 
+def _malformed() -> Invalid:
+    return Invalid("after_malformed", N_("Trang danh sách không đúng dạng"), field="after")
+
+
 @dataclass(frozen=True)
 class Cursor:
     """The last row of a page in the order of its list."""
@@ -95,14 +101,15 @@ class Cursor:
             return None
         parts = text.split(".")
         if len(parts) != 3 or any(not (p.isascii() and p.isdigit() and len(p) < 19) for p in parts):
-            raise Invalid("after_malformed", N_("Trang danh sách không đúng dạng"), field="after")
+            raise _malformed()
         rank, due, row_id = (int(part) for part in parts)
         try:
-            return cls(rank, _EPOCH + due * _MICROSECOND if due else None, row_id)
+            place = cls(rank, _EPOCH + due * _MICROSECOND if due else None, row_id)
         except OverflowError:
-            raise Invalid(
-                "after_malformed", N_("Trang danh sách không đúng dạng"), field="after"
-            ) from None
+            raise _malformed() from None
+        if max(rank, row_id) > LARGEST_KEY:
+            raise _malformed()
+        return place
 
     @classmethod
     def of(cls, row: TriageRow | QueueRow | CaseRow) -> Cursor:

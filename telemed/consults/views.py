@@ -40,7 +40,8 @@ add_notices(
         "info_answered": N_("Máy chủ đã nhận câu trả lời. Ca trở lại danh sách chờ."),
     }
 )
-LARGEST_KEY = 2**62
+# What a number may be in a script.
+LARGEST_NUMBER = 2**53 - 1
 _PAGE = "consults/show.html"
 _HAS_MINUTES = frozenset({ConsultState.ANSWERED, ConsultState.CLOSED})
 
@@ -62,7 +63,7 @@ class CaseQuery(Body):
 class EventsQuery(Body):
     """The number of the last event that the page has."""
 
-    after: Annotated[int, Field(ge=0, le=LARGEST_KEY)] = 0
+    after: Annotated[int, Field(ge=0, le=LARGEST_NUMBER)] = 0
 
 
 class MessageForm(Body):
@@ -74,7 +75,7 @@ class MessageForm(Body):
 class ReadForm(Body):
     """How far the conversation was seen."""
 
-    up_to: Annotated[int, Field(ge=1, le=LARGEST_KEY)]
+    up_to: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
 
 
 class AnswerForm(Body):

@@ -265,6 +265,8 @@ async def test_the_log_is_replayed_from_a_number(
         case.doctor.uid,
         case.doctor.name,
     )
+    async with browser.get(f"{url}?after={2**50}", headers=JSON) as answer:
+        assert (await answer.json())["data"] == {"events": [], "last_event": 3, "more": False}
     for after in ("-1", "x", str(2**70)):
         async with browser.get(f"{url}?after={after}", headers=JSON) as answer:
             assert answer.status == 422
