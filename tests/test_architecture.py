@@ -44,7 +44,7 @@ HOUSE = House(
                 "telemed.patients.languages",
             ),
         ),
-        "core": ("telemed.core*", "telemed.migrations*"),
+        "core": ("telemed.core*",),
         "pure": (
             "telemed",
             "telemed.core.errors",
