@@ -52,7 +52,7 @@ async def find_answer(work: UnitOfWork, asked: AskedKey) -> IdempotencyKey | Non
     if stored is not None and stored.request_hash != asked.request_hash:
         raise Invalid(
             "idempotency_key_reused",
-            N_("Khóa gửi lại này đã dùng cho một nội dung khác"),
+            N_("Phiếu này đã gửi một lần với nội dung khác. Xem lại, gửi lần nữa nếu vẫn đúng."),
             field="Idempotency-Key",
         )
     return stored

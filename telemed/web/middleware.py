@@ -252,8 +252,9 @@ async def _asked_key(request: web.Request, route: Route) -> AskedKey | None:
         # Files come slowly and are known by their checksum; no transaction waits for them.
         return None
     key = request.headers.get("Idempotency-Key", "")
-    if not key and request.content_type in FORM_TYPES:
-        key = str((await form_fields(request)).get(HIDDEN_KEY, ""))
+    if request.content_type in FORM_TYPES:
+        fields = await form_fields(request)
+        key = key or str(fields.get(HIDDEN_KEY, ""))
     if not key:
         return None
     if len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):

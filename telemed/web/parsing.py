@@ -129,10 +129,17 @@ async def read_form(request: web.Request, model: type[Model]) -> Model:
 async def form_fields(request: web.Request) -> MultiMapping[Any]:
     """The raw fields of a form. Raises Invalid when the body is none."""
     try:
-        return await request.post()
+        fields = await request.post()
     except _MALFORMED as error:
         text = N_("Biểu mẫu gửi lên chưa đúng dạng")
         raise Invalid("form_malformed", text, field="body") from error
+    request[VALUES] = {name: _as_typed(fields.getall(name)) for name in fields}
+    return fields
+
+
+def _as_typed(values: list[Any]) -> Any:
+    texts = [value for value in values if isinstance(value, str)]
+    return texts[0] if len(texts) == 1 else texts
 
 
 async def read_body(request: web.Request, model: type[Model]) -> Model:
