@@ -261,7 +261,8 @@ def _talks(actor: Actor, case: ConsultFacts) -> bool:
 
 
 def _reads_patient(actor: Actor, patient: PatientFacts) -> bool:
-    return _of_station(actor, patient.station_id) or actor.id in patient.treating_ids
+    is_treating = actor.has(Role.SPECIALIST) and actor.id in patient.treating_ids
+    return _of_station(actor, patient.station_id) or is_treating
 
 
 def _writes_patient(actor: Actor, patient: PatientFacts) -> bool:
