@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -151,21 +151,14 @@ async def search(
     older = rows[PAGE - 1][0].id if len(rows) > PAGE else None
     rows = rows[:PAGE]
     questions = await _questions(work, [consult.id or 0 for consult, *_ in rows])
-    work.audit(AuditTag.HISTORY_SEARCH, actor, "history", found=len(rows))
-    own_ids = _own_test(actor, work.now(), access)
-    shown = [_row(row, questions, is_own=own_ids(row[0])) for row in rows]
-    for (consult, *_), row in zip(rows, shown, strict=True):
-        if row.name is not None:
-            work.audit(
-                AuditTag.CONSULT_LIST,
-                actor,
-                stream_of("consult", consult.uid),
-                patient_id=consult.patient_id,
-            )
+    is_own = _own_test(actor, work.now(), access)
+    shown = [_row(row, questions, is_own=is_own(row[0])) for row in rows]
+    named = [row.uid for row in shown if row.name is not None]
+    work.audit(AuditTag.HISTORY_SEARCH, actor, "history", found=len(rows), cases=named)
     return shown, older
 
 
-def _own_test(actor: Actor, now: datetime, access: timedelta) -> Any:
+def _own_test(actor: Actor, now: datetime, access: timedelta) -> Callable[[Consult], bool]:
     def is_own(consult: Consult) -> bool:
         if consult.station_id in actor.station_ids:
             return True

@@ -194,12 +194,9 @@ async def list_days(
     by_day: dict[date, list[BookingRow]] = {first + timedelta(n): [] for n in range(days)}
     for row in rows:
         by_day[today_of(row.booking.start_at)].append(row)
-        work.audit(
-            AuditTag.CONSULT_LIST,
-            actor,
-            f"consult:{row.consult.uid}",
-            patient_id=row.consult.patient_id,
-        )
+    if rows:
+        cases = [row.consult.uid for row in rows]
+        work.audit(AuditTag.CONSULT_LIST, actor, "schedule", cases=cases)
     return by_day
 
 
