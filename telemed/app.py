@@ -138,7 +138,6 @@ ROOMS: tuple[Routes, ...] = (
     request_routes,
     case_routes,
     handling_routes,
-    account_routes,
     schedule_routes,
     session_routes,
     minutes_routes,
