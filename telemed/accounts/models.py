@@ -22,7 +22,7 @@ class PersonState(StrEnum):
 class LoginStrength(StrEnum):
     """How far a sign-in has come; only FULL opens anything but the second-factor pages."""
 
-    PASSWORD = "password"
+    PASSWORD = "password"  # noqa: S105 - the name of a step
     FULL = "full"
 
 
