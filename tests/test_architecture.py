@@ -76,6 +76,7 @@ FUNCTION_LINES = 60
 # Vietnamese that is data, not speech to the user.
 DATA_FILES = {
     "telemed/core/text.py": "the alphabet and its tones",
+    "telemed/core/scrub.py": "how people are addressed and days are written",
     "telemed/facilities/reference.py": "names of departments and stations",
     "telemed/demo/*.py": "made-up people and their cases",
     "templates/components.html": "made-up people",

@@ -1,58 +1,140 @@
 """Free text without what points at a person: known names, numbers, phones, exact dates. Pure.
 
 Shaped after the identifiers of DICOM PS3.15 and HIPAA's safe harbour as far as free text of a
-consult holds them. It removes what it is told of and what looks like a number; it cannot know a
-name that nobody told it.
+consult holds them. It removes what it is told of and what looks like a number or a date; it cannot
+know a name that nobody told it.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 from telemed.core.text import fold
 
 HIDDEN = "[…]"
 SHORTEST_SECRET = 3
-_WORD = re.compile(r"\w+")
-_DATE = re.compile(r"(?<!\d)\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}(?!\d)|(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
-_NUMBER = re.compile(r"(?<![\d,.])\+?\d(?:[ .\-]?\d){7,}(?![\d])")
+# What stands before a given name; without its marks only where that is no other common word.
+_ADDRESS = frozenset(
+    [
+        *("anh", "chị", "chi", "ông", "ong", "bà", "cô", "chú", "chu", "bác", "bac", "em", "cháu"),
+        *("chau", "bé", "cụ", "cậu", "dì", "mợ", "thím", "bố", "mẹ", "vợ", "chồng", "con", "tên"),
+    ]
+)
+_DATE = re.compile(
+    r"""
+    (?<!\d) \d{1,2} \s? [/.\-] \s? \d{1,2} \s? [/.\-] \s? (?:\d{4}|\d{2}) (?!\d)
+  | (?<!\d) \d{4} \s? [/.\-] \s? \d{1,2} \s? [/.\-] \s? \d{1,2} (?!\d)
+  | \b (?:ngày|ngay|mùng|mồng) \s+ \d{1,2} \s* (?:tháng|thang|[/.\-]) \s* \d{1,2} \b
+    (?: \s* (?:năm|nam|[/.\-]) \s* \d{2,4} \b )?
+  | (?<!\d) \d{1,2} \s+ (?:tháng|thang) \s+ \d{1,2} \s+ (?:năm|nam) \s+ \d{2,4} \b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?<!\d)\+?\d(?:[ .\-()]{0,2}\d){7,}")
 
 
-def scrub(text: str, secrets: Iterable[str] = ()) -> str:
-    """Text with every secret (a name, an address, a number) and every long number or date hidden.
+@dataclass(frozen=True)
+class _Word:
+    """A run of letters and digits with whatever marks hang on them."""
 
-    Secrets are found without regard to marks and case; a name also by its words in a row.
+    start: int
+    end: int
+    written: str
+    folded: str
+
+
+def scrub(text: str, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> str:
+    """Text with every secret, every name and every long number or date hidden.
+
+    Both are found without regard to marks, case, and what parts their words. Of a name also its
+    last words, and the given name alone where it is clearly used as one.
     """
     clean = unicodedata.normalize("NFC", text)
-    for words in sorted(_phrases(secrets), key=len, reverse=True):
-        clean = _hide(clean, words)
+    people = [_words(name) for name in names]
+    for phrase in sorted(_phrases(secrets, people), key=len, reverse=True):
+        clean = _hide(clean, phrase)
+    for person in people:
+        clean = _hide_given_name(clean, person)
     clean = _DATE.sub(HIDDEN, clean)
     return _NUMBER.sub(HIDDEN, clean)
 
 
-def _phrases(secrets: Iterable[str]) -> set[tuple[str, ...]]:
+def _phrases(secrets: Iterable[str], people: Iterable[Sequence[_Word]]) -> set[str]:
     phrases = set()
-    for secret in secrets:
-        words = tuple(_WORD.findall(fold(secret)))
-        if len("".join(words)) >= SHORTEST_SECRET:
-            phrases.add(words)
-        # People are written about by given and middle name too: “chị Thị Mỷ”.
-        if len(words) > 2:
-            phrases.add(words[1:])
-    return phrases
+    for words in [*map(_words, secrets), *people]:
+        folded = [word.folded for word in words]
+        phrases.add("".join(folded))
+        # “Chị Thị Mỷ”; and of “Bản Co Chạy” also the name without its kind.
+        if len(folded) > 2:
+            phrases |= {"".join(folded[1:]), folded[0] + folded[-1]}
+    return {phrase for phrase in phrases if len(phrase) >= SHORTEST_SECRET}
 
 
-def _hide(text: str, words: tuple[str, ...]) -> str:
-    found = [(match, fold(match.group())) for match in _WORD.finditer(text)]
-    pieces, last, index = [], 0, 0
-    while index < len(found):
-        span = found[index : index + len(words)]
-        if tuple(folded for _, folded in span) == words:
-            pieces += [text[last : span[0][0].start()], HIDDEN]
-            last = span[-1][0].end()
-            index += len(words)
-        else:
-            index += 1
+def _words(text: str) -> list[_Word]:
+    words, start = [], 0
+    for is_word, run in groupby(text, _belongs_to_a_word):
+        written = "".join(run)
+        folded = fold(written)
+        if is_word and folded:
+            words.append(_Word(start, start + len(written), written, folded))
+        start += len(written)
+    return words
+
+
+def _belongs_to_a_word(char: str) -> bool:
+    """Letters, digits, marks, and what is dropped unseen when text is folded."""
+    kind = unicodedata.category(char)
+    return char.isalnum() or kind[0] == "M" or (kind[0] == "C" and not char.isspace())
+
+
+def _hide(text: str, phrase: str) -> str:
+    return _without(text, _spans(_words(text), phrase))
+
+
+def _spans(words: Sequence[_Word], phrase: str) -> Iterator[tuple[int, int]]:
+    """Where words in a row make up the phrase, however they are parted."""
+    for first in range(len(words)):
+        read = ""
+        for word in words[first:]:
+            read += word.folded
+            if read == phrase:
+                yield words[first].start, word.end
+            if not phrase.startswith(read):
+                break
+
+
+def _hide_given_name(text: str, name: Sequence[_Word]) -> str:
+    if not name:
+        return text
+    given = name[-1]
+    words = _words(text)
+    before = [None, *words]
+    return _without(
+        text,
+        [
+            (word.start, word.end)
+            for word, previous in zip(words, before, strict=False)
+            if word.folded == given.folded and _is_used_as_name(word, previous, given)
+        ],
+    )
+
+
+def _is_used_as_name(word: _Word, previous: _Word | None, given: _Word) -> bool:
+    """After a form of address; or with its own marks and a capital: “Hồ”, but not “ho khan”."""
+    if previous is not None and previous.written.lower() in _ADDRESS:
+        return True
+    same = unicodedata.normalize("NFC", given.written).lower() == word.written.lower()
+    return same and word.written[0].isupper()
+
+
+def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    pieces, last = [], 0
+    for start, end in spans:
+        if start >= last:
+            pieces += [text[last:start], HIDDEN]
+            last = end
     return "".join([*pieces, text[last:]])
