@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 _OUTBOX: Final = 1000
 _REDIS_SECONDS: Final = 2
 _FLUSH_SECONDS: Final = 0.5
+_CANCEL_SECONDS: Final = 0.2
+_CANCELLATIONS: Final = 5
 
 
 class _Json:
@@ -94,12 +96,19 @@ class RedisFanOut(AsyncRedisManager, LocalFanOut):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH_SECONDS):
                 await self._outbox.join()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._cancel_tasks()
         if self.redis is not None:
             await self.pubsub.aclose()
             await self.redis.aclose()
+
+    async def _cancel_tasks(self) -> None:
+        # A cancellation that meets a time-out inside the Redis client may be swallowed there.
+        for _ in range(_CANCELLATIONS):
+            running = [task for task in self._tasks if not task.done()]
+            for task in running:
+                task.cancel()
+            if running:
+                await asyncio.wait(running, timeout=_CANCEL_SECONDS)
 
     async def _publish(self, data: dict[str, object]) -> None:
         """Every message of the library and of ours passes here; it waits for nothing."""

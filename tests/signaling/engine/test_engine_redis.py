@@ -133,6 +133,7 @@ async def test_redis_that_hangs_holds_up_no_handler() -> None:
             redis._process.send_signal(signal.SIGCONT)
             await _until_linked(first, second)
     finally:
+        redis._process.send_signal(signal.SIGCONT)
         redis.remove()
 
 
