@@ -52,6 +52,8 @@ class Consult(SQLModel, table=True):
         Index("ix_consult_named", "named_id", "state"),
         Index("ix_consult_station", "station_id", "id"),
         Index("ix_consult_assigned", "assigned_id", "id"),
+        Index("ix_consult_station_state", "station_id", "state", "rank"),
+        Index("ix_consult_assigned_state", "assigned_id", "state", "rank"),
     )
     __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": _consult_revision}
 
@@ -100,32 +102,31 @@ class Consult(SQLModel, table=True):
     revision: int = Field(default=None, sa_column=_consult_revision)
 
 
+_SEARCH_TABLE = """
+CREATE VIRTUAL TABLE consult_fts USING fts5(
+  search_text, content='consult', content_rowid='id', tokenize='unicode61 remove_diacritics 0')
+"""
+_SEARCH_INSERT = """
+CREATE TRIGGER consult_fts_insert AFTER INSERT ON consult BEGIN
+  INSERT INTO consult_fts(rowid, search_text) VALUES (NEW.id, NEW.search_text); END
+"""
+_SEARCH_UPDATE = """
+CREATE TRIGGER consult_fts_update AFTER UPDATE OF search_text ON consult BEGIN
+  INSERT INTO consult_fts(consult_fts, rowid, search_text)
+    VALUES ('delete', OLD.id, OLD.search_text);
+  INSERT INTO consult_fts(rowid, search_text) VALUES (NEW.id, NEW.search_text); END
+"""
+_SEARCH_INDEX = """
+CREATE INDEX ix_consult_search ON consult USING gin (to_tsvector('simple', search_text))
+"""
 # Searched from the newest on: SQLite walks the index by descending rowid, PostgreSQL by GIN.
 on_create(
     Consult,
     [
-        (
-            "sqlite",
-            "CREATE VIRTUAL TABLE consult_fts USING fts5(search_text, content='consult',"
-            " content_rowid='id', tokenize='unicode61 remove_diacritics 0')",
-        ),
-        (
-            "sqlite",
-            "CREATE TRIGGER consult_fts_insert AFTER INSERT ON consult BEGIN"
-            " INSERT INTO consult_fts(rowid, search_text) VALUES (NEW.id, NEW.search_text); END",
-        ),
-        (
-            "sqlite",
-            "CREATE TRIGGER consult_fts_update AFTER UPDATE OF search_text ON consult BEGIN"
-            " INSERT INTO consult_fts(consult_fts, rowid, search_text)"
-            " VALUES ('delete', OLD.id, OLD.search_text);"
-            " INSERT INTO consult_fts(rowid, search_text) VALUES (NEW.id, NEW.search_text); END",
-        ),
-        (
-            "postgresql",
-            "CREATE INDEX ix_consult_search ON consult"
-            " USING gin (to_tsvector('simple', search_text))",
-        ),
+        ("sqlite", _SEARCH_TABLE),
+        ("sqlite", _SEARCH_INSERT),
+        ("sqlite", _SEARCH_UPDATE),
+        ("postgresql", _SEARCH_INDEX),
     ],
 )
 

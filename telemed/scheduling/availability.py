@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.errors import N_, FieldError, Invalid
@@ -54,7 +55,7 @@ def check_hours(hours: Sequence[Hours]) -> None:
     """Weekly hours must run forward, hold a slot, and not overlap. Raises Invalid."""
     faults = [fault for index, span in enumerate(hours) for fault in _faults(index, span)]
     ordered = sorted(hours)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if before.weekday == after.weekday and after.start_minute < before.end_minute:
             field = f"start_{hours.index(after)}"
             faults.append(FieldError(field, "hours_overlap", N_("Giờ này trùng với khung khác")))

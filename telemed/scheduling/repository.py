@@ -102,5 +102,5 @@ async def get_booking(work: UnitOfWork, uid: str) -> tuple[Booking, Consult]:
     )
     row = (await work.session.exec(query)).one_or_none()
     if row is None:
-        raise Missing()
+        raise Missing
     return row[0], row[1]

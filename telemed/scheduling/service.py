@@ -76,6 +76,7 @@ async def set_hours(work: UnitOfWork, actor: Actor, hours: Sequence[Hours]) -> N
 
 async def schedule_of(work: UnitOfWork, actor: Actor, consult: Consult) -> CaseSchedule:
     """The booked time of a case that the actor may read, or what is free in two weeks."""
+    require(actor, Action.SCHEDULE_READ, consults.facts_of(consult, work))
     booking = await find_current(work, consult.id or 0)
     if booking is not None or consult.state not in BOOKABLE:
         return CaseSchedule(booking, ())

@@ -150,11 +150,11 @@ async def save_draft(request: web.Request) -> web.Response:
         record = await minutes.save_draft(work, actor, _uid(request), typed, revision=body.revision)
     except Conflict as conflict:
         newer = await minutes.find_draft(work, actor, _uid(request))
-        return _conflict(request, conflict, newer)
+        return _conflict(conflict, newer)
     return json_answer({"revision": record.revision})
 
 
-def _conflict(request: web.Request, conflict: Conflict, newer: SignedRecord | None) -> web.Response:
+def _conflict(conflict: Conflict, newer: SignedRecord | None) -> web.Response:
     current = {"revision": newer.revision, "values": newer.content} if newer else None
     return json_answer({"code": conflict.code, "current": current}, status=409)
 

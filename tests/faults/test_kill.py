@@ -74,7 +74,6 @@ async def test_fifty_kills_lose_nothing_that_was_acknowledged(
 ) -> None:
     """Fifty rounds of work, kill, restart, repeat, compare."""
     seed = secrets.randbits(32)
-    print(f"seed {seed}")
     moments = random.Random(seed)
     server = Telemed(
         tmp_path, database_url=installation.database, secret_key="k" * 40, log_level="WARNING"

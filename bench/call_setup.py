@@ -1,0 +1,194 @@
+"""Call set-up: from joining to the first decoded picture of the other, against the least possible.
+
+The least possible is two peer connections in one page, without any server, measured in the same
+run and in turn with the calls, so that a busy machine slows both:
+
+    python -m bench.call_setup
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from telemed.accounts.logins import LoginLimits, open_login
+from telemed.accounts.models import LoginStrength
+from telemed.consults.lifecycle import ConsultState
+from telemed.core.config import load_settings
+from telemed.core.db import Database
+from telemed.sessions.opening import open_for_consult
+from tests.factories import Factory
+from tests.servers import Telemed
+
+ROUNDS: Final = 12
+GOAL: Final = 1.5
+SECRET: Final = "a-secret-for-the-call-bench-long-enough"
+ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--allow-loopback-in-peer-connection",
+)
+# Both browsers run on one machine, so their clocks agree.
+WATCH: Final = """
+const now = () => performance.timeOrigin + performance.now();
+window.moments = {};
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (data) {
+  if (String(data).includes('["session:join"')) window.moments.join = now();
+  return send.call(this, data);
+};
+addEventListener('DOMContentLoaded', () => {
+  const video = document.querySelector('[data-role=remote]');
+  const wait = () => video?.requestVideoFrameCallback(() => { window.moments.frame = now(); });
+  window.again = () => { delete window.moments.frame; wait(); };
+  wait();
+});
+"""
+FRAME: Final = """async () => {
+  while (!window.moments.frame) await new Promise((resolve) => setTimeout(resolve, 5));
+  return window.moments;
+}"""
+FLOOR: Final = """async () => {
+  window.stream ??= await navigator.mediaDevices.getUserMedia({
+    audio: true, video: { width: 640, height: 480, frameRate: 30 } });
+  const [one, two] = [new RTCPeerConnection(), new RTCPeerConnection()];
+  one.onicecandidate = ({ candidate }) => void two.addIceCandidate(candidate);
+  two.onicecandidate = ({ candidate }) => void one.addIceCandidate(candidate);
+  const video = document.createElement('video');
+  video.muted = true;
+  document.body.append(video);
+  const begin = performance.now();
+  const frame = new Promise((resolve) => {
+    video.requestVideoFrameCallback(() => resolve(performance.now() - begin));
+  });
+  one.ontrack = ({ streams }) => { video.srcObject = streams[0]; void video.play(); };
+  for (const track of stream.getTracks()) one.addTrack(track, stream);
+  await one.setLocalDescription();
+  await two.setRemoteDescription(one.localDescription);
+  for (const track of stream.getTracks()) two.addTrack(track, stream);
+  await two.setLocalDescription();
+  await one.setRemoteDescription(two.localDescription);
+  const passed = await frame;
+  one.close();
+  two.close();
+  video.remove();
+  return passed;
+}"""
+
+
+def main() -> None:
+    """Measure and print the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, tokens = asyncio.run(_settle(Path(folder)))
+        server = Telemed(Path(folder), secret_key=SECRET)
+        server.start()
+        try:
+            with sync_playwright() as playwright:
+                floors, joiners, waiters = _measure(playwright, server.origin, path, tokens)
+        finally:
+            server.stop()
+    _print_table(floors, joiners, waiters)
+
+
+async def _settle(folder: Path) -> tuple[str, list[str]]:
+    """A session of an accepted case; its address and the logins of both sides."""
+    settings = load_settings(data_dir=folder / "var", secret_key=SECRET)
+    await asyncio.to_thread(Telemed(folder, secret_key=SECRET).command, "migrate")
+    database = Database(settings.database, settings=settings)
+    async with database.work() as work:
+        case = await Factory(work).case(ConsultState.ACCEPTED)
+        live = await open_for_consult(work, case.specialist, case.consult.uid)
+        limits = LoginLimits.of(settings)
+        tokens = [
+            await open_login(work, actor.id, LoginStrength.FULL, limits, "Chromium")
+            for actor in (case.specialist, case.doctor)
+        ]
+    await database.close()
+    return f"/sessions/{live.uid}", tokens
+
+
+def _measure(
+    playwright: Playwright, origin: str, path: str, tokens: Sequence[str]
+) -> tuple[list[float], list[float], list[float]]:
+    """Milliseconds of each round: without a server, of who joins, of who was waiting."""
+    floors: list[float] = []
+    joiners: list[float] = []
+    waiters: list[float] = []
+    with _browser(playwright) as first, _browser(playwright) as second:
+        waiting = _context(first, origin, tokens[0]).new_page()
+        waiting.add_init_script(WATCH)
+        waiting.goto(path)
+        bare = _context(first, origin, tokens[0]).new_page()
+        joining = _context(second, origin, tokens[1])
+        bare.goto("/account")
+        for _ in range(ROUNDS + 1):
+            bare.bring_to_front()
+            floors.append(bare.evaluate(FLOOR))
+            waiting.bring_to_front()
+            joiner, waiter = _join(joining, waiting, path)
+            joiners.append(joiner)
+            waiters.append(waiter)
+    # The first round warms both up.
+    return floors[1:], joiners[1:], waiters[1:]
+
+
+def _join(joining: BrowserContext, waiting: Page, path: str) -> tuple[float, float]:
+    page = joining.new_page()
+    page.add_init_script(WATCH)
+    waiting.evaluate("() => window.again()")
+    page.goto(path)
+    moments = page.evaluate(FRAME)
+    seen = waiting.evaluate(FRAME)
+    page.locator("[data-role=leave]").click()
+    waiting.locator("[data-role=situation-act]").wait_for()
+    page.close()
+    return moments["frame"] - moments["join"], seen["frame"] - moments["join"]
+
+
+@contextmanager
+def _browser(playwright: Playwright) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(
+        executable_path=shutil.which("chromium"), args=list(ARGUMENTS)
+    )
+    yield browser
+    browser.close()
+
+
+def _context(browser: Browser, origin: str, token: str) -> BrowserContext:
+    context = browser.new_context(base_url=origin, permissions=["camera", "microphone"])
+    context.add_cookies([{"name": "telemed", "value": token, "url": origin}])
+    return context
+
+
+def _print_table(
+    floors: Sequence[float], joiners: Sequence[float], waiters: Sequence[float]
+) -> None:
+    print(f"\nCall set-up to the first decoded picture, {ROUNDS} rounds in turn (ms)")
+    print(f"{'':34}{'median':>8}{'min':>8}{'max':>8}{'ratio':>8}")
+    floor = statistics.median(floors)
+    for name, values in (
+        ("two connections in one page", floors),
+        ("call, who joins (from the join)", joiners),
+        ("call, who waits (from the join)", waiters),
+    ):
+        middle = statistics.median(values)
+        figures = f"{middle:8.0f}{min(values):8.0f}{max(values):8.0f}{middle / floor:8.2f}"
+        print(f"{name:34}{figures}")
+    ratio = statistics.median(joiners) / floor
+    print(f"\n{'holds ' if ratio <= GOAL else 'MISSED'}  {ratio:.2f} x (goal: {GOAL} or less)")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

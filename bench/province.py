@@ -1,0 +1,132 @@
+"""A province of 100,000 consults for the page benchmark, filled in bulk."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, inspect, text
+from sqlmodel import SQLModel
+
+from telemed.accounts.logins import LoginLimits, open_login
+from telemed.accounts.models import LoginStrength
+from telemed.accounts.permissions import Actor, Role
+from telemed.consults.clocks import RANKS, due_at
+from telemed.consults.lifecycle import ConsultState
+from telemed.consults.models import Consult, ConsultQuestion, Urgency
+from telemed.core.columns import new_uid
+from telemed.core.config import Settings
+from telemed.core.db import Database, UnitOfWork
+from telemed.migrations import migrate
+from telemed.patients.models import Patient
+from tests.factories import Factory
+
+CONSULTS = 100_000
+WAITING = 2_000
+PATIENTS = 20_000
+STATIONS = 45
+SPECIALTIES = 8
+AT_ONCE = 5_000
+WORDS = [f"{a}{b}" for a in ("kho", "sot", "ho", "dau", "viem") for b in ("tho", "ng", "phoi", "a")]
+OVER = (ConsultState.CLOSED, ConsultState.ANSWERED, ConsultState.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Staff:
+    """Who asks and who answers, by station and by specialty."""
+
+    doctors: Sequence[Actor]
+    experts: Sequence[Actor]
+    trainer: Actor
+
+
+async def fill(settings: Settings) -> dict[str, str]:
+    """Tables and rows; the login cookies of a doctor, a specialist and a trainer."""
+    database = Database(settings.database, settings=settings)
+    await migrate(database)
+    chance = random.Random(1)
+    async with database.work() as work:
+        staff = await _staff(Factory(work))
+        await _patients(work, staff, chance)
+        await _insert(work, Consult, _consults(staff, chance, work.now()))
+        await _insert(work, ConsultQuestion, _questions())
+        cookies = await _cookies(work, settings, staff)
+    async with database.engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text("ANALYZE"))
+    await database.close()
+    return cookies
+
+
+async def _staff(make: Factory) -> Staff:
+    stations = [await make.facility() for _ in range(STATIONS)]
+    specialties = [await make.specialty(f"s{number}") for number in range(SPECIALTIES)]
+    return Staff(
+        [await make.actor(Role.COMMUNE_DOCTOR, at=each) for each in stations],
+        [await make.actor(Role.SPECIALIST, specialty=each) for each in specialties],
+        await make.actor(Role.TRAINER),
+    )
+
+
+async def _cookies(work: UnitOfWork, settings: Settings, staff: Staff) -> dict[str, str]:
+    people = {"doctor": staff.doctors[0], "specialist": staff.experts[0], "trainer": staff.trainer}
+    limits = LoginLimits.of(settings)
+    return {
+        who: "telemed=" + await open_login(work, actor.id, LoginStrength.FULL, limits, "bench")
+        for who, actor in people.items()
+    }
+
+
+async def _patients(work: UnitOfWork, staff: Staff, chance: random.Random) -> None:
+    doctor = staff.doctors[0]
+    pattern = await Factory(work).patient(by=doctor)
+    model = pattern.model_dump(exclude={"id", "uid", "personal_number"})
+    rows = (
+        model | {"uid": new_uid(), "station_id": chance.choice(staff.doctors).facility_id}
+        for _ in range(PATIENTS)
+    )
+    await _insert(work, Patient, rows)
+
+
+async def _insert(work: UnitOfWork, model: type[SQLModel], rows: Iterator[dict[str, Any]]) -> None:
+    columns = set(inspect(model).columns.keys()) - {"id"}
+    kept = [{name: row[name] for name in columns & row.keys()} for row in rows]
+    for start in range(0, len(kept), AT_ONCE):
+        await work.session.exec(insert(model), params=kept[start : start + AT_ONCE])
+
+
+def _consults(staff: Staff, chance: random.Random, now: datetime) -> Iterator[dict[str, Any]]:
+    base = Consult(station_id=0, requester_id=0, patient_id=0, created_at=now).model_dump()
+    for number in range(CONSULTS):
+        doctor, expert = chance.choice(staff.doctors), chance.choice(staff.experts)
+        is_over = number < CONSULTS - WAITING
+        urgency = chance.choice(list(Urgency))
+        at = now - timedelta(minutes=(CONSULTS - number) * 5)
+        yield base | {
+            "uid": new_uid(),
+            "number": f"HC-2026-{number:06}",
+            "station_id": doctor.facility_id,
+            "requester_id": doctor.id,
+            "patient_id": chance.randrange(2, PATIENTS),
+            "specialty_id": next(iter(expert.specialty_ids)),
+            "assigned_id": expert.id if is_over else None,
+            "state": chance.choice(OVER) if is_over else ConsultState.REQUESTED,
+            "urgency": urgency,
+            "rank": RANKS[urgency],
+            "requested_at": at,
+            "due_at": due_at(urgency, at),
+            "closed_at": at if is_over else None,
+            "icd_code": "J18.1",
+            "patient_age_years": chance.randrange(90),
+            "reason": "Sốt, ho, khó thở",
+            "search_text": " ".join(chance.choices(WORDS, k=30)),
+            "revision": 1,
+        }
+
+
+def _questions() -> Iterator[dict[str, Any]]:
+    for number in range(1, CONSULTS + 1):
+        yield {"consult_id": number, "number": 1, "text": "Có cần chuyển viện không?"}
