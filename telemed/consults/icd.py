@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, case, func, insert, or_
 from sqlmodel import col, select
 
 from telemed.consults.models import IcdCode, IcdList
-from telemed.consults.request_input import IcdChoice
+from telemed.consults.request.input import IcdChoice
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, FieldError, Invalid, Param
 from telemed.core.text import clean_line, fold

@@ -13,7 +13,7 @@ from telemed.consults import casefile, conversation, handling
 from telemed.consults.casefile import CaseFile
 from telemed.consults.clocks import LIMITS, limit_minutes
 from telemed.consults.lifecycle import ConsultState
-from telemed.consults.request_sheet import read_sheet
+from telemed.consults.request.sheet import read_sheet
 from telemed.consults.service import facts_of
 from telemed.consults.worklist import find_preview
 from telemed.core.errors import N_, Invalid, Missing

@@ -80,7 +80,9 @@ def _words(values: dict[str, Any]) -> list[VitalCell]:
     if level in set(Consciousness):
         word = CONSCIOUSNESS_LABELS[Consciousness(level)]
         is_off = Consciousness(level) is not Consciousness.ALERT
-        cells.append(VitalCell("consciousness", word=word, flag=Judgement.ABNORMAL if is_off else None))
+        cells.append(
+            VitalCell("consciousness", word=word, flag=Judgement.ABNORMAL if is_off else None)
+        )
     if isinstance(on_oxygen := values.get("oxygen"), bool):
         cells.append(VitalCell("oxygen", word=N_("Có") if on_oxygen else N_("Không")))
     return cells

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from PIL import Image
 
-from telemed.consults.request_fields import TICKS
+from telemed.consults.request.fields import TICKS
 
 FROM_OUR_PAGES = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
 LOST = (aiohttp.ClientError, ConnectionError, asyncio.TimeoutError)

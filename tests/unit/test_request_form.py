@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemed.consults.models import Urgency
-from telemed.consults.request_fields import (
+from telemed.consults.request.fields import (
     FIELDS,
     QUESTIONS,
     SECTIONS,
@@ -21,9 +21,9 @@ from telemed.consults.request_fields import (
     with_icd_choice,
     with_question,
 )
-from telemed.consults.request_form import find_errors, find_icd_code, read_request
-from telemed.consults.request_input import Choices, Colleague, IcdChoice, RequestInput
-from telemed.consults.request_sections import SectionState, section_state
+from telemed.consults.request.form import find_errors, find_icd_code, read_request
+from telemed.consults.request.input import Choices, Colleague, IcdChoice, RequestInput
+from telemed.consults.request.sections import SectionState, section_state
 from telemed.consults.vitals import Consciousness, VitalKey
 from telemed.core.errors import Invalid, TooLarge
 from telemed.patients.models import AllergyState, ConsentGiver, ConsentPurpose

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from telemed.accounts.permissions import Actor, Role
-from telemed.consults import request
 from telemed.consults.models import Consult
-from telemed.consults.request_fields import TICKS
+from telemed.consults.request import service as request
+from telemed.consults.request.fields import TICKS
 from telemed.core.clock import FakeClock
 from telemed.core.db import UnitOfWork
 from telemed.facilities.models import Facility

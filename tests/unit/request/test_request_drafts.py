@@ -7,13 +7,13 @@ import pytest
 from sqlmodel import SQLModel, func, select
 
 from telemed.accounts.permissions import Actor, Role
-from telemed.consults import request
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import (
     Consult,
     ConsultDraft,
 )
-from telemed.consults.request import DraftConflict
+from telemed.consults.request import service as request
+from telemed.consults.request.service import DraftConflict
 from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Denied, Invalid, Missing

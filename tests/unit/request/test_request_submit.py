@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import SQLModel, col, func, select
 
 from telemed.accounts.permissions import Actor
-from telemed.consults import icd, request
+from telemed.consults import icd
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import (
     Consult,
@@ -18,9 +18,10 @@ from telemed.consults.models import (
     Urgency,
     VitalSigns,
 )
-from telemed.consults.request import DraftConflict
-from telemed.consults.request_fields import TICKS
-from telemed.consults.request_freeze import next_number
+from telemed.consults.request import service as request
+from telemed.consults.request.fields import TICKS
+from telemed.consults.request.freeze import next_number
+from telemed.consults.request.service import DraftConflict
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Conflict, IllegalTransition, Invalid

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from telemed.accounts.permissions import Actor, Role
-from telemed.consults.request import create_draft
+from telemed.consults.request.service import create_draft
 from telemed.core.db import UnitOfWork
 from tests.factories import Factory
 from tests.web.request.desk import Client, Desk

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from telemed.accounts.permissions import Actor
 from telemed.consults.models import Consult, ConsultDraft
-from telemed.consults.request_fields import TICKS
+from telemed.consults.request.fields import TICKS
 from telemed.core.db import Database
 from telemed.facilities.models import Facility
 from telemed.patients.models import Patient

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from telemed.consults.models import Urgency
-from telemed.consults.request_fields import (
+from telemed.consults.request.fields import (
     PURPOSES,
     QUESTIONS,
     TEXT_LIMITS,
@@ -17,7 +17,7 @@ from telemed.consults.request_fields import (
     VITAL_PREFIX,
     in_form_order,
 )
-from telemed.consults.request_input import (
+from telemed.consults.request.input import (
     Choices,
     ConsentInput,
     IcdChoice,

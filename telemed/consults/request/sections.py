@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from telemed.consults.request_fields import PREFILLED, Section
+from telemed.consults.request.fields import PREFILLED, Section
 from telemed.core.errors import FieldError
 
 

@@ -11,8 +11,7 @@ from telemed.consults.handling import list_targets
 from telemed.consults.icd import IcdResults
 from telemed.consults.models import Consult, ConsultDraft
 from telemed.consults.repository import PersonCard
-from telemed.consults.request import find_choices, find_draft
-from telemed.consults.request_fields import (
+from telemed.consults.request.fields import (
     FIELDS,
     HIDDEN,
     MAIN_VITALS,
@@ -21,9 +20,10 @@ from telemed.consults.request_fields import (
     VITAL_PREFIX,
     shown_questions,
 )
-from telemed.consults.request_form import allergy_mark, find_errors
-from telemed.consults.request_input import IcdChoice
-from telemed.consults.request_sections import SectionState, section_state
+from telemed.consults.request.form import allergy_mark, find_errors
+from telemed.consults.request.input import IcdChoice
+from telemed.consults.request.sections import SectionState, section_state
+from telemed.consults.request.service import find_choices, find_draft
 from telemed.consults.service import get_case
 from telemed.consults.vitals import (
     ADULT_FROM_YEARS,

@@ -10,12 +10,13 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from telemed.accounts.permissions import Action
-from telemed.consults import icd, request, request_page
+from telemed.consults import icd
 from telemed.consults.clocks import limit_minutes
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import ConsultDraft, Urgency
-from telemed.consults.request import DraftConflict
-from telemed.consults.request_fields import (
+from telemed.consults.request import page as request_page
+from telemed.consults.request import service as request
+from telemed.consults.request.fields import (
     FIELDS,
     LABELS,
     PURPOSES,
@@ -27,7 +28,8 @@ from telemed.consults.request_fields import (
     with_icd_choice,
     with_question,
 )
-from telemed.consults.request_page import RequestPage
+from telemed.consults.request.page import RequestPage
+from telemed.consults.request.service import DraftConflict
 from telemed.core.errors import N_, Conflict, Invalid, TooLarge
 from telemed.imaging.service import list_files
 from telemed.keys import DATABASE, RENDERER, WORK, signed_in

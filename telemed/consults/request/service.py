@@ -13,10 +13,10 @@ from telemed.accounts.permissions import Action, Actor, PatientFacts, require
 from telemed.consults import icd, repository
 from telemed.consults.lifecycle import ConsultEvent, ConsultState
 from telemed.consults.models import Consult, ConsultDraft
-from telemed.consults.request_fields import HIDDEN, QUESTIONS, bounded_fields
-from telemed.consults.request_form import allergy_mark, find_icd_code, read_request
-from telemed.consults.request_freeze import freeze
-from telemed.consults.request_input import Choices, Colleague
+from telemed.consults.request.fields import HIDDEN, QUESTIONS, bounded_fields
+from telemed.consults.request.form import allergy_mark, find_icd_code, read_request
+from telemed.consults.request.freeze import freeze
+from telemed.consults.request.input import Choices, Colleague
 from telemed.consults.service import get_case, transition
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
