@@ -231,7 +231,8 @@ async def _run(
         if response.status >= HTTPStatus.BAD_REQUEST:
             await work.rollback()
             return response
-        if asked is not None:
+        # A page after a change may hold a secret that is shown once; it is never kept.
+        if asked is not None and response.content_type != "text/html":
             headers = _told(response, "Location", "Content-Type")
             await keep_answer(work, asked, response.status, headers, _body_of(response))
         await work.commit()

@@ -58,6 +58,45 @@ def send_request(page: Page) -> str:
     return page.url
 
 
+def attach(page: Page, case: str, picture: Path) -> None:
+    """A picture, seen once the server has all of it."""
+    page.goto(f"{case}?view=files")
+    page.get_by_label("Tên hình hoặc tệp").fill("X-quang ngực thẳng")
+    page.locator("input[type=file]").set_input_files(picture)
+    page.get_by_role("button", name="Gửi tệp").click()
+    expect(page.get_by_alt_text("X-quang ngực thẳng").first).to_be_visible()
+
+
+def offer_hours(page: Page) -> None:
+    """The specialist can be booked around the clock."""
+    page.goto("/schedule/hours")
+    for row in range(7):
+        page.locator(f"[name=weekday_{row}]").select_option(str(row))
+        page.locator(f"[name=start_{row}]").fill("00:00")
+        page.locator(f"[name=end_{row}]").fill("24:00")
+    page.get_by_role("button", name="Lưu giờ nhận hẹn").click()
+    page.wait_for_url("**/schedule")
+
+
+def book(page: Page, case: str) -> None:
+    """The station takes a free slot."""
+    page.goto(case)
+    page.get_by_label("Giờ còn trống của bác sĩ").select_option(index=1)
+    page.get_by_role("button", name="Đặt lịch").click()
+    expect(page.get_by_text("Đã hẹn").first).to_be_visible()
+
+
+def meet(doctor: Page, specialist: Page, case: str) -> None:
+    """Both come into the room; pictures and voices move both ways."""
+    specialist.goto(case)
+    specialist.get_by_role("button", name=re.compile("Gọi ngay|Vào phòng")).click()
+    specialist.wait_for_url("**/sessions/**")
+    doctor.goto(specialist.url)
+    for page in (doctor, specialist):
+        grows(page, "framesDecoded")
+        grows(page, "packetsReceived")
+
+
 def claim(page: Page, case: str) -> None:
     """The specialist takes the case from the worklist."""
     page.goto("/worklist")
@@ -118,36 +157,16 @@ def test_from_the_card_to_the_decision(
     write_request(doctor, "Cần chuyển viện ngay hay điều trị tại trạm được?")
     case = send_request(doctor)
 
-    doctor.goto(f"{case}?view=files")
-    doctor.get_by_label("Tên hình hoặc tệp").fill("X-quang ngực thẳng")
-    doctor.locator("input[type=file]").set_input_files(picture)
-    doctor.get_by_role("button", name="Gửi tệp").click()
-    expect(doctor.get_by_alt_text("X-quang ngực thẳng").first).to_be_visible()
-
+    attach(doctor, case, picture)
     claim(specialist, case)
     specialist.goto(case)
     expect(specialist.get_by_alt_text("X-quang ngực thẳng").first).to_be_visible()
     shots(specialist, "case-specialist")
     assert axe(specialist) == []
 
-    specialist.goto("/schedule/hours")
-    for row in range(7):
-        specialist.locator(f"[name=weekday_{row}]").select_option(str(row))
-        specialist.locator(f"[name=start_{row}]").fill("00:00")
-        specialist.locator(f"[name=end_{row}]").fill("24:00")
-    specialist.get_by_role("button", name="Lưu giờ nhận hẹn").click()
-    doctor.goto(case)
-    doctor.get_by_label("Giờ còn trống của bác sĩ").select_option(index=1)
-    doctor.get_by_role("button", name="Đặt lịch").click()
-    expect(doctor.get_by_text("Đã hẹn").first).to_be_visible()
-
-    specialist.goto(case)
-    specialist.get_by_role("button", name=re.compile("Gọi ngay|Vào phòng")).click()
-    specialist.wait_for_url("**/sessions/**")
-    doctor.goto(specialist.url)
-    for page in (doctor, specialist):
-        grows(page, "framesDecoded")
-        grows(page, "packetsReceived")
+    offer_hours(specialist)
+    book(doctor, case)
+    meet(doctor, specialist, case)
     shots(specialist, "room")
     for page in (doctor, specialist):
         page.get_by_role("button", name="Rời phòng").click()
