@@ -16,7 +16,7 @@ from telemed.accounts.service import Accounts
 from telemed.accounts.views import routes as account_routes
 from telemed.consults.handling_views import routes as handling_routes
 from telemed.consults.home_views import routes as home_routes
-from telemed.consults.request_views import routes as request_routes
+from telemed.consults.request.views import routes as request_routes
 from telemed.consults.service import EXPIRE_JOB, expire
 from telemed.consults.views import routes as case_routes
 from telemed.consults.worklist_views import routes as worklist_routes
@@ -27,6 +27,7 @@ from telemed.core.errors import Param
 from telemed.core.i18n import Catalogue
 from telemed.core.jobs import JobHandler, JobRunner
 from telemed.core.paths import LOCALE, STATIC, TEMPLATES
+from telemed.demo.state import Synthetic
 from telemed.facilities.views import routes as facility_routes
 from telemed.imaging.previews import Previewer
 from telemed.imaging.storage import DirectoryStorage
@@ -102,7 +103,6 @@ def _add_pages(app: web.Application) -> None:
     app[CATALOGUE] = catalogue
     app[ASSETS] = assets
     app[RENDERER] = Renderer(TEMPLATES, catalogue, assets, app[CLOCK], PHRASES)
-    app[SYNTHETIC] = lambda: app[SETTINGS].demo
     app.router.add_get(Assets.PATH, assets.serve)
 
 
@@ -115,6 +115,9 @@ def _add_data(app: web.Application) -> None:
     app[PREVIEWER] = Previewer()
     app[TASKS] = TaskOwner("app")
     app[JOBS] = JobRunner(database, JOB_HANDLERS)
+    synthetic = Synthetic()
+    app[SYNTHETIC] = synthetic.is_seen
+    app.on_startup.append(lambda _: synthetic.look(database))
 
 
 def _add_signaling(app: web.Application, announcer: Announcer | None) -> None:

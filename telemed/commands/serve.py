@@ -9,54 +9,48 @@ from aiohttp import web
 
 from telemed.app import create_app
 from telemed.commands.base import Command, CommandFailed
-from telemed.commands.demo import DemoRefused, fill_demo
-from telemed.consults.icd import load_who
+from telemed.commands.demo import (
+    DemoRefused,
+    fill_demo,
+    refuse_beyond_loopback,
+    show_accounts,
+)
+from telemed.commands.tables import bring_up, only_writer, prepare
 from telemed.core.config import Settings
 from telemed.core.db import Database
-from telemed.facilities.service import seed_province
-from telemed.migrations import is_current, migrate
 from telemed.web.access_log import AccessLogger
 
 STOP_SECONDS = 3
 
 
-async def prepare(database: Database) -> None:
-    """Bring the tables and the reference data (places, diagnosis codes) to this version."""
-    await migrate(database)
-    async with database.work() as work:
-        await seed_province(work)
-        await load_who(work)
-
-
 async def _ready(settings: Settings) -> None:
-    database = Database(settings.database)
+    database = Database(settings.database, settings=settings)
     try:
-        if settings.is_embedded:
-            await prepare(database)
-        elif not await is_current(database):
-            raise CommandFailed("the database is not at this version; run `telemed migrate` first")
-        if settings.demo:
-            await fill_demo(settings, database)
+        await prepare(settings, database)
+        filled = await fill_demo(settings, database) if settings.demo else None
     except DemoRefused as refusal:
         raise CommandFailed(str(refusal)) from refusal
     finally:
         await database.close()
+    if filled is not None:
+        show_accounts(filled)
 
 
 def _serve(settings: Settings, _given: argparse.Namespace) -> None:
-    if settings.demo and not settings.is_loopback:
-        raise CommandFailed("demo data are served on loopback only")
-    uvloop.run(_ready(settings))
-    print(f"Telemed: {settings.origin}", flush=True)
-    web.run_app(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        shutdown_timeout=STOP_SECONDS,
-        access_log_class=AccessLogger,
-        print=lambda *_: None,
-        loop=uvloop.new_event_loop(),
-    )
+    if settings.demo:
+        refuse_beyond_loopback(settings)
+    with only_writer(settings):
+        uvloop.run(_ready(settings))
+        print(f"Telemed: {settings.origin}", flush=True)
+        web.run_app(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            shutdown_timeout=STOP_SECONDS,
+            access_log_class=AccessLogger,
+            print=lambda *_: None,
+            loop=uvloop.new_event_loop(),
+        )
 
 
 def _serve_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,13 +63,14 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _migrate(settings: Settings, _given: argparse.Namespace) -> None:
     async def run() -> None:
-        database = Database(settings.database)
+        database = Database(settings.database, settings=settings)
         try:
-            await prepare(database)
+            await bring_up(database)
         finally:
             await database.close()
 
-    uvloop.run(run())
+    with only_writer(settings):
+        uvloop.run(run())
 
 
 SERVE = Command("serve", "serve the pages", _serve, _serve_arguments)

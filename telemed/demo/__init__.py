@@ -1,0 +1,1 @@
+"""The synthetic province: made-up people, patients and cases to try everything with."""

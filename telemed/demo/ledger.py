@@ -1,0 +1,81 @@
+"""What happened, collected in any order and written in the order of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from telemed.core.audit import AuditTag
+from telemed.core.clock import FakeClock
+from telemed.core.db import HasId, UnitOfWork
+from telemed.core.events import Event, EventStream
+from telemed.patients.models import Patient
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something for the audit chain."""
+
+    at: datetime
+    tag: AuditTag
+    actor: HasId | None
+    subject: str
+    patient: Patient | None
+    detail: dict[str, Any]
+
+
+class Ledger:
+    """Acts for the audit chain, and numbered facts for the logs of cases and sessions."""
+
+    def __init__(self) -> None:
+        self._acts: list[Act] = []
+        self._facts: dict[str, list[Event]] = {}
+
+    def note(
+        self,
+        at: datetime,
+        tag: AuditTag,
+        actor: HasId | None,
+        subject: str,
+        patient: Patient | None = None,
+        **detail: Any,
+    ) -> None:
+        """Somebody did or saw something."""
+        self._acts.append(Act(at, tag, actor, subject, patient, detail))
+
+    def open(self, stream: str) -> None:
+        """A log begins."""
+        self._facts[stream] = []
+
+    def tell(self, at: datetime, stream: str, kind: str, actor: HasId | None, **data: Any) -> int:
+        """The next fact of a log, no earlier than the one before; its number."""
+        facts = self._facts[stream]
+        if facts and at < facts[-1].at:
+            raise ValueError(f"{kind} of {stream} is told too late")
+        person_id = actor.id if actor else None
+        facts.append(
+            Event(
+                stream_id=0, number=len(facts) + 1, at=at, kind=kind, person_id=person_id, data=data
+            )
+        )
+        return len(facts)
+
+    async def write(self, work: UnitOfWork, clock: FakeClock) -> None:
+        """Put everything down, each act at its own time."""
+        streams = {
+            name: EventStream(name=name, last_number=len(f)) for name, f in self._facts.items()
+        }
+        work.session.add_all(streams.values())
+        await work.session.flush()
+        facts = []
+        for name, told in self._facts.items():
+            for fact in told:
+                fact.stream_id = streams[name].id or 0
+                facts.append(fact)
+        work.session.add_all(sorted(facts, key=attrgetter("at")))
+        for act in sorted(self._acts, key=attrgetter("at")):
+            clock.set(act.at)
+            patient_id = act.patient.id if act.patient else None
+            work.audit(act.tag, act.actor, act.subject, patient_id=patient_id, **act.detail)
