@@ -1,8 +1,9 @@
-"""The load: a thousand WebSocket clients in pairs, in a process of its own; prints one JSON line.
+"""The load: a thousand WebSocket clients in pairs for each server, in a process of its own.
 
-Speaks the wire formats by itself, so that the client costs the same whoever serves:
+Speaks the wire formats by itself, so that the client costs the same whoever serves, and turns from
+one server to the next in short slices. Prints one JSON line.
 
-    python -m bench.load --port 8123 --server-pid 4711 --dialect socketio
+    python -m bench.load --server telemed 8123 4711 socketio --server node 8124 4712 socketio
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ PAIRS: Final = 500
 IN_FLIGHT: Final = 32
 RATE_PER_SECOND: Final = 1000
 WARM_UP_SECONDS: Final = 1.0
-LATENCY_SECONDS: Final = 4.0
-CAPACITY_SECONDS: Final = 3.0
+CAPACITY_SECONDS: Final = 0.5
+DELAY_SECONDS: Final = 1.0
+SLICES: Final = 16
 SETTLE_SECONDS: Final = 10
-LIMIT_SECONDS: Final = 90
+LIMIT_SECONDS: Final = 400
 PADDING: Final = "v=0 o=- 46117 2 IN IP4 127.0.0.1 s=- t=0 0 a=group:BUNDLE 0 1 " * 2
 STAMP_DIGITS: Final = 19
 
@@ -187,6 +189,7 @@ def _same(client: Client) -> Client:
 
 
 async def close(clients: list[Client]) -> None:
+    """Leave, and give the server a moment to forget."""
     for client in clients:
         client.transport.close()
     await asyncio.sleep(0.5)
@@ -199,97 +202,129 @@ async def until(is_so: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def run_full(clients: list[Client], seconds: float) -> int:
-    """Keep a fixed number of messages under way for some time; the messages that arrived."""
-    turn, count, is_over = IN_FLIGHT, 0, False  # as many turns as messages sent
-    total = len(clients)
+class Subject:
+    """One server under load, its clients, and what was measured of it slice by slice."""
 
-    def heard(_index: int, _payload: bytes) -> None:
-        nonlocal turn, count
-        count += 1
-        if is_over:
-            return
-        turn += 1
-        sender = clients[turn % total]
-        sender.transport.write(sender.make(0))
+    def __init__(self, name: str, port: int, pid: int, dialect: Dialect) -> None:
+        self.name = name
+        self.capacities: list[float] = []
+        self.p50: list[float] = []
+        self.p99: list[float] = []
+        self._port = port
+        self._server = Server(pid)
+        self._dialect = dialect
+        self._clients: list[Client] = []
+        self._empty = 0.0
+        self._joined = 0.0
+        self._busy_seconds = 0.0
+        self._messages = 0
 
-    for client in clients:
-        client.heard = heard
-    for client in clients[:IN_FLIGHT]:
-        client.transport.write(client.make(0))
-    await asyncio.sleep(seconds)
-    arrived, is_over = count, True
-    await until(lambda: count == turn)
-    return arrived
+    async def prepare(self) -> None:
+        """Connect everybody, weighing the server before and after, and warm it up."""
+        # The first connections bring in code and caches that are not the clients' own.
+        await close(await connect(self._dialect, self._port, 10))
+        self._empty = self._server.kilobytes()
+        self._clients = await connect(self._dialect, self._port, PAIRS)
+        await asyncio.sleep(0.5)
+        self._joined = self._server.kilobytes()
+        await self._run_full(WARM_UP_SECONDS)
+
+    async def measure_capacity(self) -> None:
+        """One slice with as many messages as go through."""
+        busy, begin = self._server.cpu_seconds(), time.perf_counter()
+        arrived = await self._run_full(CAPACITY_SECONDS)
+        self.capacities.append(arrived / (time.perf_counter() - begin))
+        self._busy_seconds += self._server.cpu_seconds() - busy
+        self._messages += arrived
+
+    async def measure_delays(self) -> None:
+        """One slice at a fixed rate."""
+        hundredths = statistics.quantiles(await self._run_steady(), n=100)
+        self.p50.append(hundredths[49])
+        self.p99.append(hundredths[98])
+
+    def figures(self) -> dict[str, float | list[float]]:
+        """Everything measured; the slices of capacity in their order, to be compared in pairs."""
+        loaded = self._server.kilobytes()
+        return {
+            "capacities": self.capacities,
+            "capacity": statistics.median(self.capacities),
+            "cpu": self._busy_seconds / self._messages * 1e6,
+            "p50": statistics.median(self.p50),
+            "p99": statistics.median(self.p99),
+            "joined": (self._joined - self._empty) / len(self._clients),
+            "loaded": (loaded - self._empty) / len(self._clients),
+        }
+
+    async def _run_full(self, seconds: float) -> int:
+        """Keep a fixed number of messages under way for some time; how many arrived."""
+        clients, total = self._clients, len(self._clients)
+        sent, count, is_over = IN_FLIGHT, 0, False
+
+        def heard(_index: int, _payload: bytes) -> None:
+            nonlocal sent, count
+            count += 1
+            if not is_over:
+                sent += 1
+                sender = clients[sent % total]
+                sender.transport.write(sender.make(0))
+
+        for client in clients:
+            client.heard = heard
+        for client in clients[:IN_FLIGHT]:
+            client.transport.write(client.make(0))
+        await asyncio.sleep(seconds)
+        is_over = True
+        await until(lambda: count == sent)
+        return count
+
+    async def _run_steady(self) -> list[float]:
+        """Send at a fixed rate whatever comes back; milliseconds under way of each message."""
+        clients, delays, now = self._clients, list[float](), time.perf_counter_ns
+
+        def heard(_index: int, payload: bytes) -> None:
+            start = payload.rindex(b'"at":"') + 6
+            delays.append((now() - int(payload[start : start + STAMP_DIGITS])) / 1e6)
+
+        for client in clients:
+            client.heard = heard
+        begin, sent = now(), 0
+        planned = int(RATE_PER_SECOND * DELAY_SECONDS)
+        while sent < planned:
+            due = min(planned, int((now() - begin) * RATE_PER_SECOND / 1e9) + 1)
+            for turn in range(sent, due):
+                sender = clients[(turn * 7) % len(clients)]
+                sender.transport.write(sender.make(now()))
+            sent = due
+            await asyncio.sleep(0.001)
+        await until(lambda: len(delays) == planned)
+        return delays
 
 
-async def run_steady(clients: list[Client]) -> list[float]:
-    """Send at a fixed rate whatever comes back; milliseconds under way of each message."""
-    delays: list[float] = []
-    now = time.perf_counter_ns
-
-    def heard(_index: int, payload: bytes) -> None:
-        start = payload.rindex(b'"at":"') + 6
-        delays.append((now() - int(payload[start : start + STAMP_DIGITS])) / 1e6)
-
-    for client in clients:
-        client.heard = heard
-    begin, sent = now(), 0
-    planned = int(RATE_PER_SECOND * LATENCY_SECONDS)
-    while sent < planned:
-        due = min(planned, int((now() - begin) * RATE_PER_SECOND / 1e9) + 1)
-        for turn in range(sent, due):
-            sender = clients[(turn * 7) % len(clients)]
-            sender.transport.write(sender.make(now()))
-        sent = due
-        await asyncio.sleep(0.001)
-    await until(lambda: len(delays) == planned)
-    return delays
-
-
-async def measure_in_time(port: int, pid: int, dialect: Dialect) -> dict[str, float]:
-    """The same, but never for ever: a server that has stopped answering fails the run."""
+async def measure(subjects: list[Subject]) -> None:
+    """All figures of all servers, in short slices by turns; another one begins each time."""
     async with asyncio.timeout(LIMIT_SECONDS):
-        return await measure(port, pid, dialect)
-
-
-async def measure(port: int, pid: int, dialect: Dialect) -> dict[str, float]:
-    """All figures of one server, which must be fresh."""
-    server = Server(pid)
-    # The first connections bring in code and caches that are not the clients' own.
-    await close(await connect(dialect, port, 10))
-    empty = server.kilobytes()
-    clients = await connect(dialect, port, PAIRS)
-    await asyncio.sleep(0.5)
-    joined = server.kilobytes()
-    await run_full(clients, WARM_UP_SECONDS)
-    delays = await run_steady(clients)
-    cpu, begin = server.cpu_seconds(), time.perf_counter()
-    arrived = await run_full(clients, CAPACITY_SECONDS)
-    busy, wall = server.cpu_seconds() - cpu, time.perf_counter() - begin
-    loaded = server.kilobytes()
-    for client in clients:
-        client.transport.abort()
-    hundredths = statistics.quantiles(delays, n=100)
-    return {
-        "capacity": arrived / wall,
-        "cpu": busy / arrived * 1e6,
-        "p50": hundredths[49],
-        "p99": hundredths[98],
-        "joined": (joined - empty) / len(clients),
-        "loaded": (loaded - empty) / len(clients),
-    }
+        for subject in subjects:
+            await subject.prepare()
+        for number in range(SLICES):
+            first = number % len(subjects)
+            for subject in (*subjects[first:], *subjects[:first]):
+                await subject.measure_capacity()
+                await subject.measure_delays()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--server-pid", type=int, required=True)
-    parser.add_argument("--dialect", choices=DIALECTS, required=True)
-    given = parser.parse_args()
+    parser.add_argument(
+        "--server", nargs=4, action="append", metavar=("NAME", "PORT", "PID", "HOW")
+    )
+    given = parser.parse_args().server
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        figures = runner.run(measure_in_time(given.port, given.server_pid, DIALECTS[given.dialect]))
-    print(json.dumps(figures))
+        subjects = [
+            Subject(name, int(port), int(pid), DIALECTS[how]) for name, port, pid, how in given
+        ]
+        runner.run(measure(subjects))
+        print(json.dumps({subject.name: subject.figures() for subject in subjects}))
 
 
 if __name__ == "__main__":
