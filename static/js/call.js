@@ -128,6 +128,8 @@ class Connection {
       const transceiver = this.#pc.addTransceiver(with_, { direction: "sendrecv", streams });
       this.#senders.set(kind, transceiver.sender);
     }
+    // At once, instead of when the browser gets round to asking for it.
+    this.offer();
   }
 
   /** Offer as soon as what came before is done. */
@@ -311,6 +313,18 @@ export class Call {
   /** Look at the media twice a second from now on. */
   start() {
     this.#timer ??= setInterval(() => void this.look(), LOOK_EVERY_MS);
+  }
+
+  /**
+   * The first connection of a page is slow, as everything behind it is loaded for it: make one for
+   * nothing while the server is still being asked.
+   */
+  async warmUp() {
+    const spare = this.#parts.createConnection({});
+    spare.addTransceiver("audio");
+    spare.addTransceiver("video");
+    await spare.createOffer();
+    spare.close();
   }
 
   /** @param {Joined} joined */

@@ -68,9 +68,8 @@ async def enter(work: UnitOfWork, actor: Actor, uid: str, *, resumes: bool) -> E
         work.session.add(session)
     if not is_inside:
         await _begin_stay(work, actor, meeting, participant)
-    meeting = await get_meeting(work, actor, uid)
-    await _settle(work, meeting, actor)
-    if not is_inside:
+        meeting = await get_meeting(work, actor, uid)
+        await _settle(work, meeting, actor)
         await call_absent(work, meeting, by=actor, anew=False)
         await silence(work, actor.uid)
     own = meeting.find(actor.id)

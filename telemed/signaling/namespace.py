@@ -135,22 +135,18 @@ async def _relay(
     caller: Caller,
     message: protocol.Offer | protocol.Answer | protocol.TrickledCandidate,
 ) -> dict[str, Any]:
-    async def step(room: Room) -> dict[str, Any]:
-        await hub.push([room.relay(room.get(caller.sid), message)])
-        return {}
+    # Not through the room's worker: it changes nothing, and a call must not wait for the database.
+    room = hub.room_of(caller, message)
+    await hub.push([room.relay(room.get(caller.sid), message)])
+    return {}
 
-    return await hub.in_room(caller, message, step)
 
-
-@events.on("session:state", Action.SESSION_JOIN)
+@events.on("session:state", Action.SESSION_JOIN, Rate.SIGNAL)
 async def state(hub: Signaling, caller: Caller, message: protocol.State) -> dict[str, Any]:
     """What the sender's own devices are doing."""
-
-    async def step(room: Room) -> dict[str, Any]:
-        await hub.push(room.set_state(room.get(caller.sid), message))
-        return {}
-
-    return await hub.in_room(caller, message, step)
+    room = hub.room_of(caller, message)
+    await hub.push(room.set_state(room.get(caller.sid), message))
+    return {}
 
 
 @events.on("session:chat", Action.SESSION_JOIN, Rate.CHAT)

@@ -36,13 +36,14 @@ class Presence:
 
     async def join(self, caller: Caller, message: Join) -> dict[str, Any]:
         """Take a seat, or come back to it."""
-        async with self._hub.database.read() as work:
-            # Before there is a room: a uid that is not for this person must not make one.
-            await service.get(work, caller.actor, message.session)
+        if not self._hub.rooms.has(message.session):
+            async with self._hub.database.read() as work:
+                # Before there is a room: a uid that is not for this person must not make one.
+                await service.get(work, caller.actor, message.session)
         answer = await self._hub.rooms.run(
             message.session, lambda room: self._sit(room, caller, message)
         )
-        await self._hub.touch_login(caller.actor)
+        self._hub.note_activity(caller.actor)
         return answer
 
     async def _sit(self, room: Room, caller: Caller, message: Join) -> dict[str, Any]:

@@ -6,6 +6,7 @@ A room knows no database: it is told what was stored, and answers with what has 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from telemed.core.clock import TaskOwner
 from telemed.core.errors import N_, Conflict, Unavailable
+from telemed.signaling.engine.library_logs import describe_failure
 from telemed.signaling.protocol import Answer, Offer, Signal, State, TrickledCandidate
+
+log = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 Step = Callable[["Room"], Awaitable[ResultT]]
@@ -150,6 +154,11 @@ class Room:
                 yield other.sid, other
 
 
+def _log_failure(answer: asyncio.Future[Any]) -> None:
+    if not answer.cancelled() and (error := answer.exception()):
+        log.error("step of a room failed: %s", describe_failure(error))
+
+
 def peer(seat: Seat, viewer: Seat) -> dict[str, Any]:
     """A seat as somebody else sees it; exactly one of a pair is the polite side."""
     return {
@@ -193,15 +202,25 @@ class Rooms:
         """True while somebody has a seat there."""
         return uid in self._owners
 
+    def find(self, uid: str) -> Room | None:
+        """A room to look at, or to change without a pause in between."""
+        owner = self._owners.get(uid)
+        return owner.room if owner else None
+
     async def run(self, uid: str, step: Step[ResultT]) -> ResultT:
         """Do something in a room. Raises what the step raises, and Unavailable (`busy`)."""
         result: ResultT = await self._post(uid, step)
         return result
 
-    def start(self, uid: str, step: Step[Any]) -> None:
-        """The same without waiting; a step that fails is logged."""
-        if self.has(uid):
-            self._tasks.start(f"room {uid}", self.run(uid, step))
+    def start(self, uid: str, step: Step[Any]) -> bool:
+        """The same without waiting; False when there is no such room, or it is too busy."""
+        if not self.has(uid):
+            return False
+        try:
+            self._post(uid, step).add_done_callback(_log_failure)
+        except Unavailable:
+            return False
+        return True
 
     def _post(self, uid: str, step: Step[Any]) -> asyncio.Future[Any]:
         owner = self._owners.get(uid)

@@ -45,6 +45,8 @@ MOST_CONNECTIONS: Final = 32
 TOUCH_SECONDS: Final = 20.0
 LOGIN_SECONDS: Final = 30.0
 GRACE_SECONDS: Final = 60.0
+# What happens to a case without moving anybody's right to be in its room.
+KEEPS_RIGHTS: Final = frozenset({"session_started", "session_paused", "messages_read"})
 LIMITS: Final = Limits(message_bytes=MAX_MESSAGE_BYTES, ping_seconds=3, pong_seconds=4)
 
 
@@ -65,6 +67,7 @@ class Signaling:
         self._catalogue = catalogue
         self._tasks = TaskOwner("signaling")
         self._is_stopping = False
+        self._waiting: set[tuple[str, str]] = set()
         self.database = database
         self.connections: dict[str, Connection] = {}
         self.rooms = Rooms(self._tasks)
@@ -104,10 +107,16 @@ class Signaling:
         for sid, event, payload in pushes:
             await self.server.emit(event, payload, to=sid)
 
-    async def in_room(self, caller: Caller, message: InSession, step: Step[ResultT]) -> ResultT:
-        """Do something in the room where the caller sits. Raises Conflict (`not_joined`)."""
-        if message.session not in caller.connection.sessions:
+    def room_of(self, caller: Caller, message: InSession) -> Room:
+        """The room where the caller sits. Raises Conflict (`not_joined`)."""
+        room = self.rooms.find(message.session)
+        if room is None or message.session not in caller.connection.sessions:
             raise not_joined()
+        return room
+
+    async def in_room(self, caller: Caller, message: InSession, step: Step[ResultT]) -> ResultT:
+        """Do something in turn in the room where the caller sits. Raises Conflict (`not_joined`)."""
+        self.room_of(caller, message)
         return await self.rooms.run(message.session, step)
 
     def ice_servers(self) -> list[dict[str, Any]]:
@@ -126,9 +135,9 @@ class Signaling:
         connection.looked_at = monotonic()
         return actor
 
-    async def touch_login(self, actor: Actor) -> None:
-        """Somebody did something: their login is not idle."""
-        await touch_login(self.database, actor, self._limits)
+    def note_activity(self, actor: Actor) -> None:
+        """Somebody did something: their login is not idle. Nobody waits for it."""
+        self._tasks.start("activity", touch_login(self.database, actor, self._limits))
 
     # ---- the life of a connection
 
@@ -187,14 +196,28 @@ class Signaling:
     # ---- what the database says has happened
 
     def _session_changed(self, hint: Announcement) -> None:
-        uid = hint.channel.partition(":")[2]
-        self.rooms.start(uid, self.presence.follow_log)
+        self._in_turn(hint.channel.partition(":")[2], self.presence.follow_log)
 
     def _consult_changed(self, hint: Announcement) -> None:
+        if hint.event in KEEPS_RIGHTS:
+            return
         consult = hint.channel.partition(":")[2]
         for session, of in tuple(self.presence.consult_of.items()):
             if of == consult:
-                self.rooms.start(session, self.presence.check_rights)
+                self._in_turn(session, self.presence.check_rights)
+
+    def _in_turn(self, uid: str, act: Callable[[Room], Awaitable[None]]) -> None:
+        """Once for all hints that come before its turn: it looks at everything anyway."""
+        if (uid, act.__name__) in self._waiting:
+            return
+        self._waiting.add((uid, act.__name__))
+
+        async def step(room: Room) -> None:
+            self._waiting.discard((uid, act.__name__))
+            await act(room)
+
+        if not self.rooms.start(uid, step):
+            self._waiting.discard((uid, act.__name__))
 
     def _person_changed(self, hint: Announcement) -> None:
         if hint.event != "login_revoked":
@@ -235,7 +258,7 @@ class Signaling:
         talking = [room.connected for room in self.rooms if len(room.connected) > 1]
         for seat in chain.from_iterable(talking):
             if seat.sid in self.connections:
-                await self.touch_login(self.connections[seat.sid].actor)
+                await touch_login(self.database, self.connections[seat.sid].actor, self._limits)
 
     async def _look_at_all(self) -> None:
         for connection in tuple(self.connections.values()):

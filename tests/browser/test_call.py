@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,10 @@ COUNT_CONNECTIONS = """
 window.connections = [];
 const Original = window.RTCPeerConnection;
 window.RTCPeerConnection = class extends Original {
-  constructor(...given) { super(...given); window.connections.push(this); }
+  // One that never gets a description was only made to warm up.
+  setLocalDescription(...given) { this.#count(); return super.setLocalDescription(...given); }
+  setRemoteDescription(...given) { this.#count(); return super.setRemoteDescription(...given); }
+  #count() { if (!window.connections.includes(this)) window.connections.push(this); }
 };
 """
 # Waits in the page, as its policy forbids what Playwright's own waiting would evaluate later.
@@ -49,7 +53,12 @@ WAIT = """async ({ figure, more, patience }) => {
   const before = (await read())[figure];
   const end = performance.now() + patience;
   while ((await read())[figure] < before + more) {
-    if (performance.now() > end) throw new Error(`${figure} does not grow beyond ${before}`);
+    if (performance.now() > end) {
+      const states = window.connections.map((each) => [each.connectionState, each.signalingState,
+        each.getSenders().map(({ track }) => [track?.kind, track?.readyState])]);
+      throw new Error(`${figure} does not grow beyond ${before}: ${JSON.stringify(states)} ` +
+        document.body.innerText);
+    }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }"""
@@ -225,6 +234,30 @@ def test_leaving_and_coming_back(call: Call) -> None:
     expect(role(call.specialist, "situation")).to_contain_text("chưa có trong phòng")
     call.doctor.get_by_role("button", name="Vào lại phòng").click()
     call.flows()
+
+
+def test_a_call_rings_wherever_the_other_is_and_is_answered_there(
+    call: Call, shots: Callable[[Page, str], None]
+) -> None:
+    call.doctor.goto("/home")
+    call.specialist.goto(f"/consults/{call.consult}")
+    call.specialist.get_by_role("button", name="Gọi ngay").click()
+    expect(role(call.specialist, "situation")).to_contain_text("Đang gọi")
+    expect(call.doctor).to_have_title(re.compile(r"^\(1\) "))
+    shots(call.doctor, "ringing")
+    role(call.doctor, "ringing").get_by_role("link", name="Vào phòng").click()
+    call.flows()
+
+
+def test_a_declined_call_is_told_to_who_waits(call: Call) -> None:
+    call.doctor.goto("/home")
+    call.specialist.goto(f"/consults/{call.consult}")
+    call.specialist.get_by_role("button", name="Gọi ngay").click()
+    role(call.doctor, "ringing").get_by_role("button", name="Để sau").click()
+    expect(role(call.doctor, "ringing")).to_have_count(0)
+    expect(role(call.specialist, "chat")).to_contain_text("chưa vào được lúc này")
+    call.specialist.get_by_role("button", name="Gọi Lò Văn").click()
+    expect(role(call.doctor, "ringing")).to_have_count(1)
 
 
 def test_a_message_reaches_the_other(call: Call) -> None:

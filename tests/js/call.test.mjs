@@ -42,7 +42,7 @@ class FakeConnection {
     this.candidates.push(candidate);
   }
 
-  addTransceiver(trackOrKind, { direction }) {
+  addTransceiver(trackOrKind, { direction } = {}) {
     const kind = trackOrKind.kind ?? trackOrKind;
     const made = { ...transceiver(kind, trackOrKind.kind ? trackOrKind : null), direction };
     this.transceivers.push(made);
@@ -56,6 +56,10 @@ class FakeConnection {
 
   restartIce() {
     this.restarts += 1;
+  }
+
+  async createOffer() {
+    return { type: "offer", sdp: "for nothing" };
   }
 
   async getStats() {
@@ -366,6 +370,14 @@ test("silence is stalled after 1.5 s where packets flowed, after 7 s where littl
   assert.equal(quiet.isStalled(2, "connected", 500), false);
   assert.equal(quiet.isStalled(2, "connected", 7400), false);
   assert.equal(quiet.isStalled(2, "connected", 7500), true);
+});
+
+test("warming up leaves nothing behind", async () => {
+  const world = started();
+  await world.call.warmUp();
+  await settled();
+  assert.equal(world.made[0].isClosed, true);
+  assert.deepEqual(world.sent, []);
 });
 
 test("a closed call closes every connection", async () => {

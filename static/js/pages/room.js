@@ -220,7 +220,19 @@ function withPeer(peer) {
   return { text: t("Đang nối hình và tiếng với {name}…", { name }) };
 }
 
+let isShowPending = false;
+
+/** Once for whatever happens together. */
 function show() {
+  if (isShowPending) return;
+  isShowPending = true;
+  setTimeout(() => {
+    isShowPending = false;
+    render();
+  });
+}
+
+function render() {
   const { text, tone = "", act = "", onAct } = situation();
   const box = find("[data-role=situation]", HTMLElement);
   box.hidden = !text;
@@ -347,6 +359,7 @@ function enter() {
   refusal = "";
   void media.start();
   call.start();
+  void call.warmUp();
   seat.enter();
   show();
 }
