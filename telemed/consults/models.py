@@ -102,6 +102,9 @@ class Consult(SQLModel, table=True):
     revision: int = Field(default=None, sa_column=_consult_revision)
 
 
+# PostgreSQL would take “sot/ho” for the name of a file and “-19” for a number.
+_SIGNS = "/\\-._@:+~=&?#<>*,;()[]{}|^!`"
+SEARCH_VECTOR = f"to_tsvector('simple', translate(search_text, '{_SIGNS}', '{' ' * len(_SIGNS)}'))"
 _SEARCH_TABLE = """
 CREATE VIRTUAL TABLE consult_fts USING fts5(
   search_text, content='consult', content_rowid='id', tokenize='unicode61 remove_diacritics 0')
@@ -116,9 +119,7 @@ CREATE TRIGGER consult_fts_update AFTER UPDATE OF search_text ON consult BEGIN
     VALUES ('delete', OLD.id, OLD.search_text);
   INSERT INTO consult_fts(rowid, search_text) VALUES (NEW.id, NEW.search_text); END
 """
-_SEARCH_INDEX = """
-CREATE INDEX ix_consult_search ON consult USING gin (to_tsvector('simple', search_text))
-"""
+_SEARCH_INDEX = f"CREATE INDEX ix_consult_search ON consult USING gin ({SEARCH_VECTOR})"
 # Searched from the newest on: SQLite walks the index by descending rowid, PostgreSQL by GIN.
 on_create(
     Consult,

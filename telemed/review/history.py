@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
-from sqlalchemy import and_, column, literal_column, or_, table
+from sqlalchemy import and_, column, false, literal_column, or_, table
 from sqlalchemy import func as sql
 from sqlalchemy import select as sa_select
 from sqlalchemy.sql.elements import ColumnElement
@@ -16,7 +16,7 @@ from sqlmodel import col, select
 
 from telemed.accounts.permissions import Action, Actor, Role, require
 from telemed.consults.lifecycle import ConsultState
-from telemed.consults.models import Consult, ConsultQuestion
+from telemed.consults.models import SEARCH_VECTOR, Consult, ConsultQuestion
 from telemed.core import records
 from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
@@ -24,11 +24,12 @@ from telemed.core.db import UnitOfWork
 from telemed.core.errors import Missing
 from telemed.core.events import stream_of
 from telemed.core.records import RecordKind, RecordState
-from telemed.core.scrub import scrub
 from telemed.core.text import fold
 from telemed.facilities.models import Facility, Specialty
-from telemed.patients.models import Patient
+from telemed.patients.models import Consent, Patient
+from telemed.patients.veil import Veil, veil_of
 
+_Found = tuple[Consult, Patient, Facility, Specialty]
 PAGE = 25
 _FTS = table("consult_fts", column("rowid"))
 MOST_WORDS = 8
@@ -37,9 +38,9 @@ AGE_BAND = 5
 
 @dataclass(frozen=True)
 class HistoryFilter:
-    """What the search is narrowed to; `words` folded, the last one may be a beginning."""
+    """What the search is narrowed to; of the words of `text` the last one may be a beginning."""
 
-    words: tuple[str, ...] = ()
+    text: str = ""
     station_id: int | None = None
     specialty_id: int | None = None
     code: str = ""
@@ -72,11 +73,11 @@ class HistoryRow:
 
 def words_of(typed: str) -> tuple[str, ...]:
     """Typed words as the search takes them: folded, without signs."""
-    return tuple(re.findall(r"\w+", fold(typed))[:MOST_WORDS])
+    return tuple(re.findall(r"[^\W_]+", fold(typed))[:MOST_WORDS])
 
 
 def age_band(years: int | None) -> str:
-    """`40–44`; children under five by that name; the very old together."""
+    """`40–44`; the very old together, as each of them is known in the village."""
     if years is None:
         return ""
     if years >= 90:
@@ -93,7 +94,12 @@ def _own(actor: Actor, now: datetime, access: timedelta) -> ColumnElement[bool]:
     return or_(station, and_(col(Consult.assigned_id) == actor.id, recent))
 
 
-def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
+def _conditions(wanted: HistoryFilter, *, by_month: bool) -> list[ColumnElement[bool]]:
+    # Days would tell whoever sees months only when exactly somebody was ill.
+    first, last = wanted.first, wanted.last
+    if by_month:
+        first = first and first.replace(day=1)
+        last = last and last.replace(day=monthrange(last.year, last.month)[1])
     found: list[ColumnElement[bool]] = [col(Consult.requested_at).is_not(None)]
     if wanted.station_id is not None:
         found.append(col(Consult.station_id) == wanted.station_id)
@@ -103,10 +109,10 @@ def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
         found.append(col(Consult.icd_code).startswith(wanted.code.upper(), autoescape=True))
     if wanted.state is not None:
         found.append(col(Consult.state) == wanted.state)
-    if wanted.first is not None:
-        found.append(col(Consult.requested_at) >= _midnight(wanted.first))
-    if wanted.last is not None:
-        found.append(col(Consult.requested_at) < _midnight(wanted.last + timedelta(days=1)))
+    if first is not None:
+        found.append(col(Consult.requested_at) >= _midnight(first))
+    if last is not None:
+        found.append(col(Consult.requested_at) < _midnight(last + timedelta(days=1)))
     if wanted.before is not None:
         found.append(col(Consult.id) < wanted.before)
     return found
@@ -123,8 +129,8 @@ def _matching(dialect: str, words: Sequence[str]) -> ColumnElement[bool]:
             sa_select(_FTS.c.rowid).where(literal_column("consult_fts").op("MATCH")(match.strip()))
         )
     query = " & ".join([*words[:-1], f"{words[-1]}:*"])
-    vector = sql.to_tsvector(literal_column("'simple'"), col(Consult.search_text))
-    return vector.bool_op("@@")(sql.to_tsquery(literal_column("'simple'"), query))
+    asked = sql.to_tsquery(literal_column("'simple'"), query)
+    return literal_column(SEARCH_VECTOR).bool_op("@@")(asked)
 
 
 async def search(
@@ -141,18 +147,21 @@ async def search(
     query = query.join(Patient, col(Patient.id) == col(Consult.patient_id))
     query = query.join(Facility, col(Facility.id) == col(Consult.station_id))
     query = query.join(Specialty, col(Specialty.id) == col(Consult.specialty_id))
-    query = query.where(*_conditions(wanted))
+    query = query.where(*_conditions(wanted, by_month=actor.has(Role.TRAINER)))
     if not actor.has(Role.TRAINER):
         query = query.where(own)
-    if wanted.words:
-        query = query.where(_matching(work.dialect, wanted.words))
+    if words := words_of(wanted.text):
+        query = query.where(_matching(work.dialect, words))
+    elif wanted.text.strip():
+        query = query.where(false())
     newest = query.order_by(col(Consult.id).desc()).limit(PAGE + 1)
     rows = list((await work.session.exec(newest)).all())
     older = rows[PAGE - 1][0].id if len(rows) > PAGE else None
     rows = rows[:PAGE]
     questions = await _questions(work, [consult.id or 0 for consult, *_ in rows])
     is_own = _own_test(actor, work.now(), access)
-    shown = [_row(row, questions, is_own=is_own(row[0])) for row in rows]
+    veils = await _veils(work, [row for row in rows if not is_own(row[0])])
+    shown = [_row(row, questions, veils.get(row[0].uid)) for row in rows]
     named = [row.uid for row in shown if row.name is not None]
     work.audit(AuditTag.HISTORY_SEARCH, actor, "history", found=len(rows), cases=named)
     return shown, older
@@ -168,6 +177,19 @@ def _own_test(actor: Actor, now: datetime, access: timedelta) -> Callable[[Consu
     return is_own
 
 
+async def _veils(work: UnitOfWork, rows: Sequence[_Found]) -> dict[str, Veil]:
+    """What hides who each case is about, by the uid of the case."""
+    query = select(Consent.consult_uid, Consent.giver_name, Consent.interpreter).where(
+        col(Consent.consult_uid).in_([consult.uid for consult, *_ in rows])
+    )
+    others: dict[str, set[str]] = {}
+    for uid, *names in await work.session.exec(query):
+        others.setdefault(uid or "", set()).update(names)
+    return {
+        consult.uid: veil_of(patient, others.get(consult.uid, ())) for consult, patient, *_ in rows
+    }
+
+
 async def _questions(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[str]]:
     query = select(ConsultQuestion).where(col(ConsultQuestion.consult_id).in_(ids))
     found: dict[int, list[str]] = {}
@@ -176,31 +198,11 @@ async def _questions(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[str
     return found
 
 
-def secrets_of(patient: Patient) -> tuple[str, ...]:
-    """What free text about this patient must not show to whoever only learns from it."""
-    given = (
-        patient.full_name,
-        patient.guardian_name,
-        patient.address,
-        patient.personal_number,
-        patient.old_number,
-        patient.insurance_number,
-        patient.temporary_code,
-        patient.phone,
-        patient.guardian_phone,
-    )
-    return tuple(each for each in given if each)
-
-
-def _row(
-    row: tuple[Consult, Patient, Facility, Specialty],
-    questions: Mapping[int, list[str]],
-    *,
-    is_own: bool,
-) -> HistoryRow:
+def _row(row: _Found, questions: Mapping[int, list[str]], veil: Veil | None) -> HistoryRow:
+    """Without a veil the reader may know who it was."""
     consult, patient, station, specialty = row
     asked = questions.get(consult.id or 0, [])
-    hidden = secrets_of(patient)
+    is_own = veil is None
     at = (consult.requested_at or consult.created_at).astimezone(LOCAL_ZONE)
     return HistoryRow(
         id=consult.id or 0,
@@ -216,7 +218,7 @@ def _row(
         icd_code=consult.icd_code or "",
         state=consult.state.value,
         urgency=consult.urgency.value if consult.urgency else "routine",
-        questions=tuple(asked if is_own else (scrub(each, hidden) for each in asked)),
+        questions=tuple(veil.over(each) if veil else each for each in asked),
         is_open_to_me=is_own,
     )
 
@@ -246,8 +248,8 @@ async def open_lesson(work: UnitOfWork, actor: Actor, uid: str) -> Lesson:
     row = (await work.session.exec(query)).one_or_none()
     if row is None or not actor.has(Role.TRAINER):
         raise Missing
-    consult, patient = row[0], row[1]
-    hidden = secrets_of(patient)
+    consult, patient, *_ = row
+    veil = (await _veils(work, [row]))[consult.uid]
     subject = stream_of("consult", consult.uid)
     minutes = await records.find_record(work, RecordKind.MINUTES, subject)
     content = minutes.content if minutes and minutes.state is RecordState.SIGNED else {}
@@ -257,13 +259,13 @@ async def open_lesson(work: UnitOfWork, actor: Actor, uid: str) -> Lesson:
     names = ("reason", "history", "examination", "medication", "treatment", "diagnosis")
     questions = await _questions(work, [consult.id or 0])
     return Lesson(
-        row=_row(row, questions, is_own=False),
-        texts={name: scrub(getattr(consult, name), hidden) for name in names},
+        row=_row(row, questions, veil),
+        texts={name: veil.over(getattr(consult, name)) for name in names},
         conclusions=[
-            (scrub(item["question"], hidden), scrub(item["conclusion"], hidden))
+            (veil.over(item["question"]), veil.over(item["conclusion"]))
             for item in content.get("conclusions", [])
         ],
-        advice=scrub(content.get("advice", ""), hidden),
+        advice=veil.over(content.get("advice", "")),
         verdict=decided.get("verdict", ""),
-        reason=scrub(decided.get("reason", ""), hidden),
+        reason=veil.over(decided.get("reason", "")),
     )

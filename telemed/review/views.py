@@ -13,25 +13,24 @@ from telemed.facilities.service import list_specialties, list_stations
 from telemed.keys import WORK, signed_in
 from telemed.review import history
 from telemed.review.history import HistoryFilter
-from telemed.web.parsing import Body, Day, read_query
+from telemed.web.parsing import Body, Day, RowKey, read_query
 from telemed.web.rendering import page
 from telemed.web.routing import Routes
 
 routes = Routes()
-Key = Annotated[int, Field(ge=1, le=2**31)]
 
 
 class HistoryQuery(Body):
     """What the search form sends."""
 
     q: Annotated[str, Field(max_length=200)] = ""
-    station: Key | None = None
-    specialty: Key | None = None
+    station: RowKey | None = None
+    specialty: RowKey | None = None
     code: Annotated[str, Field(max_length=7)] = ""
     state: ConsultState | None = None
     first: Day | None = None
     last: Day | None = None
-    before: Key | None = None
+    before: RowKey | None = None
 
 
 @routes.get("/history", Action.HISTORY_SEARCH)
@@ -40,7 +39,7 @@ async def search(request: web.Request) -> web.Response:
     query = read_query(request, HistoryQuery)
     work, actor = request[WORK], signed_in(request)
     wanted = HistoryFilter(
-        words=history.words_of(query.q),
+        text=query.q,
         station_id=query.station,
         specialty_id=query.specialty,
         code=query.code,

@@ -22,6 +22,7 @@ from telemed.patients.birth import Birth, age_on
 from telemed.patients.consents import ConsentAnswer, record_consent
 from telemed.patients.models import ConsentGiver, ConsentPurpose, Patient
 from telemed.patients.service import local_today
+from telemed.patients.veil import veil_of
 
 
 async def freeze(
@@ -99,19 +100,16 @@ def consent_answers(consent: ConsentInput) -> list[ConsentAnswer]:
 
 def search_text(consult: Consult, patient: Patient, request: RequestInput) -> str:
     """What a search may find a consult by: its clinical words, never whose they are."""
-    parts = (
-        consult.number or "",
+    texts = (
         *request.questions,
         request.reason,
         request.history,
         request.examination,
         request.diagnosis,
-        f"{request.icd.code} {request.icd.title}" if request.icd else "",
     )
-    text = fold("\n".join(parts))
-    # Names get into free text; one of a single word may also mean something else.
-    is_telling = " " in patient.folded_name
-    return text.replace(patient.folded_name, "") if is_telling else text
+    veil = veil_of(patient, (request.consent.giver_name, request.consent.interpreter))
+    icd = f"{request.icd.code} {request.icd.title}" if request.icd else ""
+    return fold(f"{consult.number or ''} {veil.over(' '.join(texts))} {icd}")
 
 
 def _number(value: Decimal) -> int | float:
