@@ -33,7 +33,6 @@ class Settings(BaseSettings):
     public_origin: str = ""
     secret_key: SecretStr = SecretStr("")
     secret_key_file: Path | None = None
-    redis_url: str = ""
     trusted_proxies: list[str] = []
     demo: bool = False
     log_level: str = "INFO"

@@ -152,7 +152,7 @@ class Worker:
 
 def _typed(specialty: str) -> dict[str, str]:
     return {
-        "question_1": "Có cần chuyển viện không?",
+        "question": "Có cần chuyển viện không?",
         "reason": "Sốt 3 ngày, khó thở",
         "diagnosis": "Viêm phổi",
         "allergy_state": "none",

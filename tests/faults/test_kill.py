@@ -28,7 +28,7 @@ from tests.factories import Factory
 from tests.faults.station import Case, Worker
 from tests.servers import Postgres, Telemed
 
-ROUNDS = 4
+ROUNDS = 50
 WORKERS = 4
 SHORTEST, LONGEST = 0.1, 0.8
 
@@ -119,7 +119,8 @@ async def _compare_case(work: UnitOfWork, case: Case, storage: DirectoryStorage,
     consult = (await work.session.exec(select(Consult).where(col(Consult.uid) == case.uid))).one()
     draft = await work.session.get(ConsultDraft, consult.id)
     kept = draft.fields if draft else {}
-    expected = {} if case.is_sent or draft is None else case.values
+    expected = {} if case.is_sent or draft is None else case.values.copy()
+    expected.pop("question", None)
     newer = draft is not None and draft.revision > case.revision
     assert newer or expected.items() <= kept.items(), when
     assert not case.is_sent or consult.state is not ConsultState.DRAFT, when
