@@ -14,7 +14,8 @@ from telemed.facilities.models import Facility
 from telemed.patients.models import Patient, Sex
 
 PATIENTS = 300
-NEW_PATIENT = 0.42
+NEW_PATIENT = 0.4
+FOR_THE_FIRST_STATION = 20
 NOT_AGAIN_WITHIN = timedelta(days=20)
 
 
@@ -41,7 +42,8 @@ class Casting:
         station = self._stations[0]
         if not slot.at_first_station:
             station = self._world.chance.choices(self._stations[1:], self._weights[1:])[0]
-        is_full = len(self.patients) >= PATIENTS
+        reserved = 0 if slot.at_first_station else FOR_THE_FIRST_STATION
+        is_full = len(self.patients) >= PATIENTS - reserved
         known = self._find_known(station, slot.case, slot.at)
         if is_full and not known and not slot.at_first_station:
             known = self._find_anywhere(slot.case, slot.at)

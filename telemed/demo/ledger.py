@@ -7,6 +7,8 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from sqlalchemy import insert
+
 from telemed.core.audit import AuditTag
 from telemed.core.clock import FakeClock
 from telemed.core.db import HasId, UnitOfWork
@@ -26,12 +28,24 @@ class Act:
     detail: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Fact:
+    """One line of the log of a case or a session."""
+
+    at: datetime
+    stream: str
+    number: int
+    kind: str
+    person_id: int | None
+    data: dict[str, Any]
+
+
 class Ledger:
     """Acts for the audit chain, and numbered facts for the logs of cases and sessions."""
 
     def __init__(self) -> None:
         self._acts: list[Act] = []
-        self._facts: dict[str, list[Event]] = {}
+        self._facts: dict[str, list[Fact]] = {}
 
     def note(
         self,
@@ -55,27 +69,34 @@ class Ledger:
         if facts and at < facts[-1].at:
             raise ValueError(f"{kind} of {stream} is told too late")
         person_id = actor.id if actor else None
-        facts.append(
-            Event(
-                stream_id=0, number=len(facts) + 1, at=at, kind=kind, person_id=person_id, data=data
-            )
-        )
+        facts.append(Fact(at, stream, len(facts) + 1, kind, person_id, data))
         return len(facts)
 
     async def write(self, work: UnitOfWork, clock: FakeClock) -> None:
         """Put everything down, each act at its own time."""
-        streams = {
-            name: EventStream(name=name, last_number=len(f)) for name, f in self._facts.items()
-        }
-        work.session.add_all(streams.values())
-        await work.session.flush()
-        facts = []
-        for name, told in self._facts.items():
-            for fact in told:
-                fact.stream_id = streams[name].id or 0
-                facts.append(fact)
-        work.session.add_all(sorted(facts, key=attrgetter("at")))
+        await self._write_facts(work)
         for act in sorted(self._acts, key=attrgetter("at")):
             clock.set(act.at)
             patient_id = act.patient.id if act.patient else None
             work.audit(act.tag, act.actor, act.subject, patient_id=patient_id, **act.detail)
+
+    async def _write_facts(self, work: UnitOfWork) -> None:
+        streams = {
+            name: EventStream(name=name, last_number=len(facts))
+            for name, facts in self._facts.items()
+        }
+        work.session.add_all(streams.values())
+        await work.session.flush()
+        facts = [fact for told in self._facts.values() for fact in told]
+        rows = [
+            {
+                "stream_id": streams[fact.stream].id,
+                "number": fact.number,
+                "at": fact.at,
+                "kind": fact.kind,
+                "person_id": fact.person_id,
+                "data": fact.data,
+            }
+            for fact in sorted(facts, key=attrgetter("at"))
+        ]
+        await work.session.exec(insert(Event), params=rows)
