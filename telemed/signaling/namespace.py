@@ -157,6 +157,7 @@ async def chat(hub: Signaling, caller: Caller, message: protocol.Chat) -> dict[s
         room.get(caller.sid)
         async with hub.database.work(caller.request_id) as work:
             number = await log.say(work, caller.actor, message.session, message.text, message.key)
+        hub.note_activity(caller.actor)
         return {"number": number}
 
     return await hub.in_room(caller, message, step)
