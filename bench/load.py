@@ -217,6 +217,7 @@ class Subject:
         self._empty = 0.0
         self._joined = 0.0
         self._busy_seconds = 0.0
+        self._full_seconds = 0.0
         self._messages = 0
 
     async def prepare(self) -> None:
@@ -233,7 +234,9 @@ class Subject:
         """One slice with as many messages as go through."""
         busy, begin = self._server.cpu_seconds(), time.perf_counter()
         arrived = await self._run_full(CAPACITY_SECONDS)
-        self.capacities.append(arrived / (time.perf_counter() - begin))
+        wall = time.perf_counter() - begin
+        self.capacities.append(arrived / wall)
+        self._full_seconds += wall
         self._busy_seconds += self._server.cpu_seconds() - busy
         self._messages += arrived
 
@@ -249,6 +252,7 @@ class Subject:
         return {
             "capacities": self.capacities,
             "capacity": statistics.median(self.capacities),
+            "share": self._busy_seconds / self._full_seconds,
             "cpu": self._busy_seconds / self._messages * 1e6,
             "p50": statistics.median(self.p50),
             "p99": statistics.median(self.p99),
