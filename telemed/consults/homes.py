@@ -156,7 +156,7 @@ def _pressure(case: HomeCase) -> tuple[int, int, str]:
 
 
 async def _waiting(work: UnitOfWork, actor: Actor) -> Waiting:
-    counts = await lists.count_by_specialty(work, actor, WAITING)
+    counts = (await lists.count_by_specialty(work, actor, WAITING))[ConsultState.REQUESTED]
     first = await lists.list_triage(work, actor, WAITING, limit=1)
     if first:
         work.audit(AuditTag.CONSULT_TRIAGE, actor, "home", cases=[first[0].uid])
@@ -164,15 +164,18 @@ async def _waiting(work: UnitOfWork, actor: Actor) -> Waiting:
 
 
 async def _load(work: UnitOfWork) -> list[QueueLoad]:
-    waiting = await lists.count_by_specialty(work, None, UNCLAIMED)
+    counts = await lists.count_by_specialty(work, None, UNCLAIMED | UNDER_WAY)
     overdue = await lists.count_overdue(work, WAITING)
-    under_way = await lists.count_by_specialty(work, None, UNDER_WAY)
+
+    def total(specialty: Specialty, states: Collection[ConsultState]) -> int:
+        return sum(counts[state].get(specialty.id or 0, 0) for state in states)
+
     return [
         QueueLoad(
             specialty,
-            waiting.get(specialty.id or 0, 0),
+            total(specialty, UNCLAIMED),
             overdue.get(specialty.id or 0, 0),
-            under_way.get(specialty.id or 0, 0),
+            total(specialty, UNDER_WAY),
         )
         for specialty in await repository.list_specialties(work)
     ]

@@ -25,6 +25,83 @@ from telemed.patients.service import local_today
 PAGE_SIZE = 20
 # Every station is called by its commune.
 _PLACE = func.coalesce(Commune.name, Facility.name)
+_BY_CLOCK = (col(Consult.rank), col(Consult.due_at), col(Consult.id))
+# Built once: what a request adds is who asks, for what, from where on.
+_FIRST_QUESTION = (
+    select(ConsultQuestion.text)
+    .where(col(ConsultQuestion.consult_id) == Consult.id, col(ConsultQuestion.number) == 1)
+    .scalar_subquery()
+)
+_TRIAGE = (
+    select_columns(
+        Consult.id,
+        Consult.uid,
+        Consult.state,
+        Consult.urgency,
+        Consult.rank,
+        Consult.due_at,
+        Consult.requested_at,
+        _PLACE,
+        Specialty.name,
+        Consult.named_id,
+        Patient.sex,
+        Patient.birth_year,
+        Patient.birth_date,
+        _FIRST_QUESTION,
+    )
+    .join(Facility, col(Facility.id) == Consult.station_id)
+    .join(Commune, col(Commune.code) == Facility.commune_code, isouter=True)
+    .join(Specialty, col(Specialty.id) == Consult.specialty_id)
+    .join(Patient, col(Patient.id) == Consult.patient_id)
+)
+_QUEUE = (
+    select_columns(
+        Consult.id,
+        Consult.uid,
+        Consult.number,
+        Consult.state,
+        Consult.urgency,
+        Consult.rank,
+        Consult.due_at,
+        Consult.requested_at,
+        _PLACE,
+        Specialty.name,
+        func.coalesce(Person.full_name, ""),
+    )
+    .join(Facility, col(Facility.id) == Consult.station_id)
+    .join(Commune, col(Commune.code) == Facility.commune_code, isouter=True)
+    .join(Specialty, col(Specialty.id) == Consult.specialty_id)
+    .join(Person, col(Person.id) == Consult.assigned_id, isouter=True)
+)
+_CASES = (
+    select_columns(
+        Consult.id,
+        Consult.uid,
+        func.coalesce(Consult.number, ""),
+        Consult.state,
+        Consult.urgency,
+        Consult.rank,
+        Consult.due_at,
+        Consult.requested_at,
+        Consult.state_at,
+        Consult.state_reason,
+        Consult.answered_at,
+        Consult.closed_at,
+        _PLACE,
+        func.coalesce(Specialty.name, ""),
+        func.coalesce(Person.full_name, ""),
+        Patient.full_name,
+        Patient.sex,
+        Patient.birth_year,
+        Patient.birth_date,
+        Consult.reason,
+    )
+    .join(Facility, col(Facility.id) == Consult.station_id)
+    .join(Commune, col(Commune.code) == Facility.commune_code, isouter=True)
+    .join(Patient, col(Patient.id) == Consult.patient_id)
+    .join(Specialty, col(Specialty.id) == Consult.specialty_id, isouter=True)
+    .join(Person, col(Person.id) == Consult.assigned_id, isouter=True)
+)
 
 
 def _in_queue(actor: Actor) -> ColumnElement[bool]:
@@ -56,34 +133,7 @@ async def list_triage(
     limit: int = PAGE_SIZE,
 ) -> list[TriageRow]:
     """Cases that wait for the specialties of the actor: emergencies first, then who is due."""
-    first_question = (
-        select(ConsultQuestion.text)
-        .where(col(ConsultQuestion.consult_id) == Consult.id, col(ConsultQuestion.number) == 1)
-        .scalar_subquery()
-    )
-    query = (
-        select_columns(
-            Consult.id,
-            Consult.uid,
-            Consult.state,
-            Consult.urgency,
-            Consult.rank,
-            Consult.due_at,
-            Consult.requested_at,
-            _PLACE,
-            Specialty.name,
-            col(Consult.named_id) == actor.id,
-            Patient.sex,
-            Patient.birth_year,
-            Patient.birth_date,
-            first_question,
-        )
-        .join(Facility, col(Facility.id) == Consult.station_id)
-        .join(Commune, col(Commune.code) == Facility.commune_code, isouter=True)
-        .join(Specialty, col(Specialty.id) == Consult.specialty_id)
-        .join(Patient, col(Patient.id) == Consult.patient_id)
-        .where(col(Consult.state).in_(states), _in_queue(actor), *_beyond(after))
-    )
+    query = _TRIAGE.where(col(Consult.state).in_(states), _in_queue(actor), *_beyond(after))
     if specialty_id is not None:
         query = query.where(col(Consult.specialty_id) == specialty_id)
     if uid is not None:
@@ -92,13 +142,16 @@ async def list_triage(
     today = local_today(work)
     return [
         TriageRow(
-            *[*row[:9], bool(row[9]), row[10], age_on(Birth(*row[11:13]), today), row[13] or ""]
+            *[
+                *row[:9],
+                row[9] == actor.id,
+                row[10],
+                age_on(Birth(*row[11:13]), today),
+                row[13] or "",
+            ]
         )
         for row in rows
     ]
-
-
-_BY_CLOCK = (col(Consult.rank), col(Consult.due_at), col(Consult.id))
 
 
 async def list_queue(
@@ -111,27 +164,8 @@ async def list_queue(
     limit: int = PAGE_SIZE,
 ) -> list[QueueRow]:
     """Cases of the whole hospital as a coordinator sees them."""
-    query = (
-        select_columns(
-            Consult.id,
-            Consult.uid,
-            Consult.number,
-            Consult.state,
-            Consult.urgency,
-            Consult.rank,
-            Consult.due_at,
-            Consult.requested_at,
-            _PLACE,
-            Specialty.name,
-            func.coalesce(Person.full_name, ""),
-        )
-        .join(Facility, col(Facility.id) == Consult.station_id)
-        .join(Commune, col(Commune.code) == Facility.commune_code, isouter=True)
-        .join(Specialty, col(Specialty.id) == Consult.specialty_id)
-        .join(Person, col(Person.id) == Consult.assigned_id, isouter=True)
-        .where(
-            col(Consult.state).in_(states), col(Consult.requested_at).is_not(None), *_beyond(after)
-        )
+    query = _QUEUE.where(
+        col(Consult.state).in_(states), col(Consult.requested_at).is_not(None), *_beyond(after)
     )
     if specialty_id is not None:
         query = query.where(col(Consult.specialty_id) == specialty_id)
@@ -201,7 +235,7 @@ async def _list_cases(
     """What is open goes by urgency, what is over by age: both walk an index."""
     is_past = not set(states) - OVER - {ConsultState.ANSWERED}
     order = [col(Consult.id).desc()] if is_past else [col(Consult.rank), col(Consult.id)]
-    query = _case_query().where(col(Consult.state).in_(states), *scope)
+    query = _CASES.where(col(Consult.state).in_(states), *scope)
     if after and is_past:
         query = query.where(col(Consult.id) < after.id)
     elif after:
@@ -211,38 +245,6 @@ async def _list_cases(
     return [
         CaseRow(*[*row[:17], Birth(*row[17:19]), row[19], unread.get(row[0], 0)]) for row in rows
     ]
-
-
-def _case_query() -> Any:
-    return (
-        select_columns(
-            Consult.id,
-            Consult.uid,
-            func.coalesce(Consult.number, ""),
-            Consult.state,
-            Consult.urgency,
-            Consult.rank,
-            Consult.due_at,
-            Consult.requested_at,
-            Consult.state_at,
-            Consult.state_reason,
-            Consult.answered_at,
-            Consult.closed_at,
-            _PLACE,
-            func.coalesce(Specialty.name, ""),
-            func.coalesce(Person.full_name, ""),
-            Patient.full_name,
-            Patient.sex,
-            Patient.birth_year,
-            Patient.birth_date,
-            Consult.reason,
-        )
-        .join(Facility, col(Facility.id) == Consult.station_id)
-        .join(Commune, col(Commune.code) == Facility.commune_code, isouter=True)
-        .join(Patient, col(Patient.id) == Consult.patient_id)
-        .join(Specialty, col(Specialty.id) == Consult.specialty_id, isouter=True)
-        .join(Person, col(Person.id) == Consult.assigned_id, isouter=True)
-    )
 
 
 async def count_unread(
@@ -271,13 +273,18 @@ async def count_unread(
 
 async def count_by_specialty(
     work: UnitOfWork, actor: Actor | None, states: Collection[ConsultState]
-) -> dict[int, int]:
-    """How many wait, by specialty: for the queues of the actor, or of the whole hospital."""
-    query = select(Consult.specialty_id, func.count()).where(col(Consult.state).in_(states))
+) -> dict[ConsultState, dict[int, int]]:
+    """How many there are by state and specialty, in the queues of the actor or of everybody."""
+    query = select(Consult.state, Consult.specialty_id, func.count())
+    query = query.where(col(Consult.state).in_(states))
     if actor is not None:
         query = query.where(_in_queue(actor))
-    rows = (await work.session.exec(query.group_by(col(Consult.specialty_id)))).all()
-    return {row[0]: row[1] for row in rows if row[0] is not None}
+    grouped = query.group_by(col(Consult.state), col(Consult.specialty_id))
+    counts: dict[ConsultState, dict[int, int]] = {state: {} for state in states}
+    for state, specialty_id, count in (await work.session.exec(grouped)).all():
+        if specialty_id is not None:
+            counts[ConsultState(state)][specialty_id] = count
+    return counts
 
 
 async def count_assigned(work: UnitOfWork, actor: Actor, states: Collection[ConsultState]) -> int:

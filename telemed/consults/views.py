@@ -105,7 +105,8 @@ async def show(request: web.Request) -> web.Response:
 async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) -> dict[str, Any]:
     work, actor, consult = request[WORK], signed_in(request), case.consult
     facts = facts_of(consult, work)
-    schedule = await scheduling.schedule_of(work, actor, consult)
+    has_schedule = may(actor, Action.SCHEDULE_READ, facts)
+    schedule = await scheduling.schedule_of(work, actor, consult) if has_schedule else None
     has_minutes = consult.state in _HAS_MINUTES
     return {
         "case": case,
@@ -116,7 +117,7 @@ async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) 
         "may_talk": may(actor, Action.CONSULT_MESSAGE, facts)
         and consult.state not in conversation.SILENT,
         "schedule": schedule,
-        "slot_days": by_day(schedule.slots),
+        "slot_days": by_day(schedule.slots) if schedule else {},
         "papers": await minutes.open_papers(work, actor, consult.uid) if has_minutes else None,
         "sheet": await read_sheet(work, consult) if view is View.REQUEST else None,
         "limits": {urgency.value: limit_minutes(urgency) for urgency in LIMITS},

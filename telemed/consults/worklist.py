@@ -185,8 +185,8 @@ async def _list(
 
 async def _count(work: UnitOfWork, actor: Actor, scope: Scope) -> Counts:
     whose = actor if scope is Scope.OWN else None
-    waiting = await lists.count_by_specialty(work, whose, _STATES[Lane.WAITING])
-    asked = await lists.count_by_specialty(work, whose, _STATES[Lane.NEEDS_INFO])
+    counts = await lists.count_by_specialty(work, whose, UNCLAIMED)
+    waiting, asked = counts[ConsultState.REQUESTED], counts[ConsultState.NEEDS_INFO]
     held = await lists.count_assigned(work, actor, HELD) if whose else 0
     queues = [
         Queue(specialty, waiting.get(specialty.id or 0, 0))
@@ -205,22 +205,33 @@ async def list_waiting(work: UnitOfWork, actor: Actor) -> Sequence[TriageRow | Q
 
 
 async def find_preview(
-    work: UnitOfWork, actor: Actor, uid: str, scope: Scope | None = None
+    work: UnitOfWork,
+    actor: Actor,
+    uid: str,
+    scope: Scope | None = None,
+    *,
+    listed: Sequence[Row] = (),
 ) -> Preview | None:
-    """What the actor may see of one case beside the list; None when that is nothing (any more)."""
+    """What the actor may see of one case beside the list; None when that is nothing (any more).
+
+    A row that was `listed` in this very transaction need not be asked for again.
+    """
     view = scope_of(actor, scope)
-    if view is Scope.OWN:
-        held = await lists.list_assigned(work, actor, HELD | ANSWERED, uid=uid, limit=1)
-        if held:
-            work.audit(AuditTag.CONSULT_LIST, actor, stream_of("consult", uid))
-            return held[0]
+    row = next((row for row in listed if row.uid == uid), None)
+    if view is Scope.OWN and not isinstance(row, TriageRow):
+        held = await _held(work, actor, uid, row)
+        if held is not None:
+            return held
     try:
         consult = await get_case(work, actor, uid, Action.CONSULT_TRIAGE)
     except Missing:
         return None
-    preview = await (
-        _queue_row(work, consult) if view is Scope.ALL else _card(work, actor, consult)
-    )
+    preview: Preview | None
+    if view is Scope.ALL:
+        preview = row if isinstance(row, QueueRow) else await _queue_row(work, consult)
+    else:
+        known = row if isinstance(row, TriageRow) else await _triage_row(work, actor, consult)
+        preview = await _card(work, consult, known) if known else None
     if preview is not None:
         subject = stream_of("consult", uid)
         work.audit(
@@ -234,13 +245,24 @@ async def _queue_row(work: UnitOfWork, consult: Consult) -> QueueRow | None:
     return rows[0] if rows else None
 
 
-async def _card(work: UnitOfWork, actor: Actor, consult: Consult) -> TriageCard | None:
+async def _held(work: UnitOfWork, actor: Actor, uid: str, row: Row | None) -> CaseRow | None:
+    if isinstance(row, CaseRow):
+        return row
+    held = await lists.list_assigned(work, actor, HELD | ANSWERED, uid=uid, limit=1)
+    if held:
+        work.audit(AuditTag.CONSULT_LIST, actor, stream_of("consult", uid))
+    return held[0] if held else None
+
+
+async def _triage_row(work: UnitOfWork, actor: Actor, consult: Consult) -> TriageRow | None:
     rows = await lists.list_triage(work, actor, UNCLAIMED, uid=consult.uid, limit=1)
-    if not rows:
-        return None
+    return rows[0] if rows else None
+
+
+async def _card(work: UnitOfWork, consult: Consult, row: TriageRow) -> TriageCard:
     signs = await repository.list_vital_signs(work, consult)
     return TriageCard(
-        row=rows[0],
+        row=row,
         reason=consult.reason,
         questions=await repository.list_questions(work, consult),
         cells=cells_of(signs[0], consult.patient_age_years) if signs else (),

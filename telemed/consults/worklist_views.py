@@ -89,7 +89,11 @@ async def _page(request: web.Request, query: WorklistQuery, *, lost: str = "") -
         after=query.after,
     )
     uid = query.case or (found.rows[0].uid if found.rows else "")
-    preview = await worklist.find_preview(work, actor, uid, query.scope) if uid else None
+    preview = (
+        await worklist.find_preview(work, actor, uid, query.scope, listed=found.rows)
+        if uid
+        else None
+    )
     ids = [row.id for row in found.rows] + [row.id for row in _rows_of(preview)]
     return page(
         request,
