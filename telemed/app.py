@@ -20,6 +20,7 @@ from telemed.consults.request.views import routes as request_routes
 from telemed.consults.service import EXPIRE_JOB, expire
 from telemed.consults.views import routes as case_routes
 from telemed.consults.worklist_views import routes as worklist_routes
+from telemed.core.anchors import ANCHOR_JOB, anchor, plan_anchors
 from telemed.core.clock import LOCAL_ZONE, Clock, SystemClock, TaskOwner
 from telemed.core.config import Settings
 from telemed.core.db import Announcer, Database
@@ -150,7 +151,11 @@ ROOMS: tuple[Routes, ...] = (
     showcase_routes,
 )
 
-JOB_HANDLERS: Mapping[str, JobHandler] = {**SESSION_JOBS, EXPIRE_JOB: expire}
+JOB_HANDLERS: Mapping[str, JobHandler] = {
+    **SESSION_JOBS,
+    EXPIRE_JOB: expire,
+    ANCHOR_JOB: anchor,
+}
 
 
 def _age(value: date | Birth | Age, now: datetime) -> tuple[str, Mapping[str, Param]]:
@@ -172,6 +177,8 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _jobs(app: web.Application) -> AsyncIterator[None]:
+    async with app[DATABASE].work() as work:
+        await plan_anchors(work)
     app[TASKS].start("jobs", app[JOBS].run_forever())
     yield
     await app[TASKS].close()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
+from pathlib import Path
 
 from telemed.commands.base import Command, CommandFailed
-from telemed.core.audit import Anchor, ChainFault, count_records, verify_chain
+from telemed.core.anchors import FILE, read_anchors
+from telemed.core.audit import ChainFault, count_records, verify_chain
 from telemed.core.config import Settings
 from telemed.core.db import Database
-
-ANCHORS = "audit-anchors.jsonl"
 
 
 def _check_config(settings: Settings, _given: argparse.Namespace) -> None:
@@ -20,31 +19,35 @@ def _check_config(settings: Settings, _given: argparse.Namespace) -> None:
     print(f"Settings are sound: {settings.origin}, {engine}, files in {settings.data_dir}")
 
 
-def read_anchors(settings: Settings) -> list[Anchor]:
-    """Chain heads that were written outside the database."""
-    path = settings.data_dir / ANCHORS
-    if not path.exists():
-        return []
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return [Anchor(row["sequence"], row["hash"]) for row in rows]
-
-
-async def _verify(settings: Settings) -> tuple[int, ChainFault | None]:
-    database = Database(settings.database)
-    try:
-        async with database.read() as work:
-            fault = await verify_chain(work.session, read_anchors(settings))
-            return await count_records(work.session), fault
-    finally:
-        await database.close()
+async def check_chain(database: Database, anchors: Path) -> tuple[int, ChainFault | None]:
+    """How many records the audit chain has, and its first fault; the server may be at work."""
+    # Read first: an anchor taken meanwhile may lie beyond the snapshot.
+    known = await asyncio.to_thread(read_anchors, anchors)
+    async with database.read() as work:
+        if work.dialect == "postgresql":
+            snapshot = {"isolation_level": "REPEATABLE READ"}
+            await work.session.connection(execution_options=snapshot)
+        fault = await verify_chain(work.session, known)
+        return await count_records(work.session), fault
 
 
 def _verify_audit(settings: Settings, _given: argparse.Namespace) -> None:
-    count, fault = asyncio.run(_verify(settings))
+    async def run() -> tuple[int, ChainFault | None]:
+        database = Database(settings.database, settings=settings)
+        try:
+            return await check_chain(database, settings.data_dir / FILE)
+        finally:
+            await database.close()
+
+    count, fault = asyncio.run(run())
     if fault is not None:
         raise CommandFailed(f"audit chain broken at record {fault.sequence}: {fault.problem}")
     print(f"Audit chain holds: {count} records")
 
 
-CHECK_CONFIG = Command("check-config", "check the settings and name the first bad one", _check_config)
-VERIFY_AUDIT = Command("verify-audit", "walk the audit chain and name its first fault", _verify_audit)
+CHECK_CONFIG = Command(
+    "check-config", "check the settings and name the first bad one", _check_config
+)
+VERIFY_AUDIT = Command(
+    "verify-audit", "walk the audit chain and name its first fault", _verify_audit
+)
