@@ -63,9 +63,12 @@ def select_columns(*columns: Any) -> Select[*tuple[Any, ...]]:
     return select(first, second, *rest)
 
 
-async def find_consult(work: UnitOfWork, uid: str) -> Consult | None:
-    """The consult behind an address, whoever asks."""
-    return (await work.session.exec(select(Consult).where(col(Consult.uid) == uid))).one_or_none()
+async def find_consult(work: UnitOfWork, uid: str, *, lock: bool = False) -> Consult | None:
+    """The consult behind an address, whoever asks; locked until the transaction ends on request."""
+    query = select(Consult).where(col(Consult.uid) == uid)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return (await work.session.exec(query)).one_or_none()
 
 
 async def move(work: UnitOfWork, consult: Consult, columns: Mapping[str, Any]) -> bool:

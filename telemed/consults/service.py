@@ -74,11 +74,19 @@ def _is_within_access(consult: Consult, work: UnitOfWork) -> bool:
 
 
 async def get_case(
-    work: UnitOfWork, actor: Actor, uid: str, action: Action = Action.CONSULT_READ
+    work: UnitOfWork,
+    actor: Actor,
+    uid: str,
+    action: Action = Action.CONSULT_READ,
+    *,
+    lock: bool = False,
 ) -> Consult:
-    """The consult, if the actor may do this to it; unknown and forbidden look alike."""
+    """The consult, if the actor may do this to it; unknown and forbidden look alike.
+
+    Locked, nobody else writes about the case until the transaction ends.
+    """
     require(actor, action)
-    consult = await repository.find_consult(work, uid)
+    consult = await repository.find_consult(work, uid, lock=lock)
     if consult is None:
         raise Missing
     require(actor, action, facts_of(consult, work))

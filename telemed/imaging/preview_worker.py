@@ -10,6 +10,10 @@ import resource
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MEMORY_BYTES = 1024 * 1024 * 1024
 CPU_SECONDS = 15
@@ -33,20 +37,28 @@ def make_preview(source: Path, target: Path) -> tuple[int, int]:
     """Re-encode a picture as WebP: upright, small, without any metadata; the original's size."""
     from PIL import Image, ImageOps
 
-    warnings.simplefilter("error")
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     with Image.open(source, formats=["JPEG", "PNG", "WEBP"]) as image:
-        if image.width * image.height > MOST_PIXELS:
-            raise ValueError("too many pixels")
         size = image.size
         image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
         upright = ImageOps.exif_transpose(image)
-        shown = upright.convert("RGBA" if "A" in upright.getbands() else "RGB")
+        shown = _in_colours_of_a_screen(upright)
         shown.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
         clean = Image.new(shown.mode, shown.size)
         clean.paste(shown)
         clean.save(target, "WEBP", quality=QUALITY, method=4)
     return size
+
+
+def _in_colours_of_a_screen(image: Image) -> Image:
+    """X-rays come in 12 or 16 bits of grey: what there is of them fills the eight of a screen."""
+    if image.mode.startswith("I"):
+        low, high = cast("tuple[float, float]", image.getextrema())
+        scale = 255 / max(1, high - low)
+        image = image.point(lambda value: value * scale - low * scale).convert("L")
+    is_clear = "A" in image.getbands() or "transparency" in image.info
+    return image.convert("RGBA" if is_clear else "RGB")
 
 
 def main() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, func, select
 
 from telemed.accounts.permissions import Action, Actor, require
@@ -38,6 +37,10 @@ class Arrival:
 async def check_may_attach(work: UnitOfWork, actor: Actor, consult_uid: str) -> None:
     """Refuse before any byte is read. Raises Missing, Conflict (too many files)."""
     consult = await consults.get_case(work, actor, consult_uid, Action.FILE_WRITE)
+    await _check_room(work, consult)
+
+
+async def _check_room(work: UnitOfWork, consult: Consult) -> None:
     count = select(func.count()).select_from(StoredFile)
     query = count.where(col(StoredFile.consult_id) == consult.id)
     if (await work.session.exec(query)).one() >= MOST_FILES:
@@ -49,8 +52,11 @@ async def take_in(
 ) -> Arrival:
     """Judge received bytes by their content and keep them. No transaction is open meanwhile.
 
-    Raises Unsupported for another type, Invalid for a picture that cannot be read.
+    Raises Unsupported for another type, Invalid for nothing or a picture that cannot be read.
     """
+    if not received.size_bytes:
+        await storage.discard(received)
+        raise Invalid("file_missing", N_("Chọn một tệp để gửi"), field="file")
     media_type = media_type_of(received.head)
     if media_type is None:
         await storage.discard(received)
@@ -74,11 +80,15 @@ async def take_in(
 async def attach(
     work: UnitOfWork, actor: Actor, consult_uid: str, arrival: Arrival, caption: str = ""
 ) -> StoredFile:
-    """Add a kept file to a case; the same bytes again give the same file."""
-    consult = await consults.get_case(work, actor, consult_uid, Action.FILE_WRITE)
+    """Add a kept file to a case; the same bytes again give the same file.
+
+    Raises Missing, Conflict (too many files).
+    """
+    consult = await consults.get_case(work, actor, consult_uid, Action.FILE_WRITE, lock=True)
     earlier = await _find_same(work, consult, arrival.received.sha256)
     if earlier is not None:
         return earlier
+    await _check_room(work, consult)
     stored = StoredFile(
         consult_id=consult.id or 0,
         patient_id=consult.patient_id,
@@ -96,11 +106,7 @@ async def attach(
         at=work.now(),
     )
     work.session.add(stored)
-    try:
-        await work.session.flush()
-    except IntegrityError as error:
-        text = N_("Tệp này đang được gửi ở nơi khác. Tải lại để xem.")
-        raise Conflict("file_arriving", text) from error
+    await work.session.flush()
     subject = stream_of("consult", consult.uid)
     await append_event(work, subject, "file_attached", actor.id, file=stored.uid)
     work.audit(AuditTag.FILE_WRITE, actor, subject, patient_id=consult.patient_id, file=stored.uid)
@@ -140,7 +146,6 @@ async def open_file(work: UnitOfWork, actor: Actor, uid: str, *, preview: bool) 
     )
     row = (await work.session.exec(query)).one_or_none()
     if row is None:
-        require(actor, Action.FILE_READ)
         raise Missing
     stored, consult_uid = row
     await consults.get_case(work, actor, consult_uid, Action.FILE_READ)

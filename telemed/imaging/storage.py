@@ -96,12 +96,10 @@ class DirectoryStorage:
 
     def _keep(self, received: Received) -> None:
         target = self.path_of(received.sha256)
-        if target.exists():
-            received.path.unlink()
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(exist_ok=True)
         received.path.chmod(0o440)
-        received.path.rename(target)
+        # Over a copy of the same bytes, whole at every moment for whoever reads it.
+        received.path.replace(target)
         for folder in (target.parent, target.parent.parent):
             _sync_folder(folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from aiohttp import BodyPartReader, web
@@ -13,7 +14,9 @@ from telemed.core.errors import N_, Invalid, TooLarge, Unsupported
 from telemed.imaging import service
 from telemed.imaging.models import StoredFile
 from telemed.imaging.service import Arrival
+from telemed.imaging.storage import Received, Storage
 from telemed.keys import DATABASE, PREVIEWER, SETTINGS, STORAGE, WORK, signed_in
+from telemed.web.parsing import MALFORMED
 from telemed.web.rendering import add_notices, json_answer, see_other, wants_json
 from telemed.web.routing import Routes
 
@@ -45,15 +48,23 @@ async def _receive(request: web.Request) -> tuple[str, Arrival]:
     if (request.content_length or 0) > limit + MOST_FORM_BYTES:
         text = N_("Tệp lớn quá {limit} MB")
         raise TooLarge("file_too_large", text, limit=limit // (1024 * 1024))
+    storage, previewer = request.app[STORAGE], request.app[PREVIEWER]
     try:
-        return await _read_parts(await request.multipart(), request, limit)
-    except (ValueError, AssertionError) as error:
+        upload = await _read_parts(await request.multipart(), storage, limit)
+    except MALFORMED as error:
         raise _no_file() from error
+    arrival = await service.take_in(storage, previewer, upload.received, upload.name)
+    return upload.caption, arrival
 
 
-async def _read_parts(
-    reader: MultipartReader, request: web.Request, limit: int
-) -> tuple[str, Arrival]:
+@dataclass(frozen=True)
+class _Upload:
+    caption: str
+    received: Received
+    name: str | None
+
+
+async def _read_parts(reader: MultipartReader, storage: Storage, limit: int) -> _Upload:
     caption = ""
     async for part in reader:
         if not isinstance(part, BodyPartReader):
@@ -61,10 +72,7 @@ async def _read_parts(
         if part.name == "caption":
             caption = await _short_text(part)
         elif part.name == "file":
-            storage = request.app[STORAGE]
-            received = await storage.receive(_chunks(part), limit)
-            previewer = request.app[PREVIEWER]
-            return caption, await service.take_in(storage, previewer, received, part.filename)
+            return _Upload(caption, await storage.receive(_chunks(part), limit), part.filename)
         else:
             text = N_("Mục này không được nhận")
             raise Invalid("extra_forbidden", text, field=(part.name or "body")[:40])

@@ -29,7 +29,7 @@ VALUES: web.RequestKey[Mapping[str, Any]] = web.RequestKey("values")
 MOST_FAULTS = 50
 YEARS = range(1900, 2101)
 # What aiohttp raises for a body that is not what its head announces.
-_MALFORMED = (ValueError, LookupError, RuntimeError, TypeError, AssertionError, HttpProcessingError)
+MALFORMED = (ValueError, LookupError, RuntimeError, TypeError, AssertionError, HttpProcessingError)
 
 # The key of a row in a form or an address, as large as both engines store it.
 RowKey = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -130,7 +130,7 @@ async def form_fields(request: web.Request) -> MultiMapping[Any]:
     """The raw fields of a form. Raises Invalid when the body is none."""
     try:
         fields = await request.post()
-    except _MALFORMED as error:
+    except MALFORMED as error:
         text = N_("Biểu mẫu gửi lên chưa đúng dạng")
         raise Invalid("form_malformed", text, field="body") from error
     request[VALUES] = {name: _as_typed(fields.getall(name)) for name in fields}
