@@ -12,7 +12,7 @@ from aiohttp import web
 from telemed.accounts.audit.views import routes as audit_routes
 from telemed.accounts.own.views import routes as own_account_routes
 from telemed.accounts.people.views import routes as people_routes
-from telemed.accounts.service import Accounts
+from telemed.accounts.service import Accounts, is_demo_open
 from telemed.accounts.views import routes as account_routes
 from telemed.consults.handling_views import routes as handling_routes
 from telemed.consults.home_views import routes as home_routes
@@ -29,6 +29,7 @@ from telemed.core.i18n import Catalogue
 from telemed.core.jobs import JobHandler, JobRunner
 from telemed.core.paths import LOCALE, STATIC, TEMPLATES
 from telemed.demo.state import Synthetic
+from telemed.demo.trial import TrialLogins
 from telemed.facilities.views import routes as facility_routes
 from telemed.imaging.previews import Previewer
 from telemed.imaging.storage import DirectoryStorage
@@ -47,6 +48,7 @@ from telemed.keys import (
     STORAGE,
     SYNTHETIC,
     TASKS,
+    TRIAL,
 )
 from telemed.patients.birth import Age, Birth, age_on
 from telemed.patients.views import routes as patient_routes
@@ -104,6 +106,8 @@ def _add_pages(app: web.Application) -> None:
     app[CATALOGUE] = catalogue
     app[ASSETS] = assets
     app[RENDERER] = Renderer(TEMPLATES, catalogue, assets, app[CLOCK], PHRASES)
+    folder = app[SETTINGS].data_dir if is_demo_open(app[SETTINGS]) else None
+    app[TRIAL] = TrialLogins(folder, app[CLOCK]).of
     app.router.add_get(Assets.PATH, assets.serve)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -35,6 +35,7 @@ ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts")
 SIGNALING: web.AppKey[Signaling] = web.AppKey("signaling")
 TASKS = web.AppKey("tasks", TaskOwner)
 JOBS = web.AppKey("jobs", JobRunner)
+TRIAL: web.AppKey[Callable[[Actor], Mapping[str, str] | None]] = web.AppKey("trial")
 SYNTHETIC: web.AppKey[Callable[[], bool]] = web.AppKey("synthetic")
 
 ACTOR: web.RequestKey[Actor | None] = web.RequestKey("actor")

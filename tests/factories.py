@@ -18,7 +18,6 @@ from telemed.consults.lifecycle import UNDER_WAY, ConsultState
 from telemed.consults.models import Consult, ConsultQuestion, LegalBasis, Urgency, VitalSigns
 from telemed.core.db import UnitOfWork
 from telemed.core.events import open_stream, stream_of
-from telemed.core.events import open_stream, stream_of
 from telemed.core.text import fold, initials, sort_key_vi
 from telemed.facilities.models import (
     Commune,

@@ -73,11 +73,11 @@ class Patient(SQLModel, table=True):
     temporary_code: str | None = Field(default=None, max_length=30)
     temporary_reason: TemporaryReason | None = Field(
         default=None,
-        sa_type=ValueEnum(TemporaryReason),  # type: ignore[call-overload]
+        sa_type=ValueEnum(TemporaryReason),
     )
     full_name: str = Field(max_length=100)
     folded_name: str = Field(max_length=100, index=True)
-    sex: Sex = Field(sa_type=ValueEnum(Sex))  # type: ignore[call-overload]
+    sex: Sex = Field(sa_type=ValueEnum(Sex))
     birth_date: date | None = None
     birth_year: int
     phone: str | None = Field(default=None, max_length=12, index=True)
@@ -89,13 +89,13 @@ class Patient(SQLModel, table=True):
     guardian_phone: str = Field(default="", max_length=12)
     allergy_state: AllergyState = Field(
         default=AllergyState.NOT_ASKED,
-        sa_type=ValueEnum(AllergyState),  # type: ignore[call-overload]
+        sa_type=ValueEnum(AllergyState),
     )
     allergies: str = Field(default="", max_length=500)
     allergies_asked_on: date | None = None
     is_synthetic: bool = False
     created_by_id: int = Field(foreign_key="person.id")
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
     revision: int = Field(default=None, sa_column=_patient_revision)
 
 
@@ -107,13 +107,13 @@ class Consent(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     patient_id: int = Field(foreign_key="patient.id", index=True)
     consult_uid: str | None = Field(default=None, max_length=22, index=True)
-    purpose: ConsentPurpose = Field(sa_type=ValueEnum(ConsentPurpose))  # type: ignore[call-overload]
+    purpose: ConsentPurpose = Field(sa_type=ValueEnum(ConsentPurpose))
     is_granted: bool
-    given_by: ConsentGiver = Field(sa_type=ValueEnum(ConsentGiver))  # type: ignore[call-overload]
+    given_by: ConsentGiver = Field(sa_type=ValueEnum(ConsentGiver))
     giver_name: str = Field(default="", max_length=100)
     text_version: str = Field(max_length=20)
     language: str = Field(default="vi", max_length=20)
     interpreter: str = Field(default="", max_length=100)
     recorded_by_id: int = Field(foreign_key="person.id")
-    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -23,6 +23,7 @@ from telemed.core.events import append_event, stream_of
 from telemed.core.records import RecordKind, RecordState, Signature, SignatureMethod, SignedRecord
 from telemed.facilities.models import Facility
 from telemed.patients.models import Patient
+from telemed.scheduling.service import release_bookings
 from telemed.sessions.attendance import list_meetings
 from telemed.sessions.minutes_form import Minutes, complete, draft_values
 
@@ -187,6 +188,7 @@ async def sign(
     follow_up = str(content["follow_up_on"] or "")
     consult.follow_up_on = follow_up or None
     work.session.add(consult)
+    await release_bookings(work, consult, "answered")
     await consults.mark_answered(work, actor, consult, record=record.uid)
     return record
 

@@ -18,7 +18,7 @@ from telemed.accounts.permissions import Action, Actor, may
 from telemed.core.clock import Clock
 from telemed.core.errors import Invalid, Param, TelemedError
 from telemed.core.i18n import LOCALES, Catalogue
-from telemed.keys import ACTOR, LOCALE, RENDERER, REQUEST_ID, SETTINGS, SYNTHETIC
+from telemed.keys import ACTOR, LOCALE, RENDERER, REQUEST_ID, SETTINGS, SYNTHETIC, TRIAL
 from telemed.web.assets import Assets
 from telemed.web.formats import FILTERS
 from telemed.web.menu import menu_of, role_title
@@ -64,6 +64,7 @@ class Renderer:
                 "locale": request[LOCALE],
                 "path": request.path,
                 "synthetic": request.app[SYNTHETIC](),
+                "trial": request.app[TRIAL](actor) if actor else None,
                 "notice": request.cookies.get(NOTICE_COOKIE) and self._notice(request),
                 "may": lambda action: may(actor, Action(action)),
                 **context,
