@@ -105,7 +105,7 @@ test-js: node_modules/.installed ## browser modules: types, and protocol objects
 	node --test --test-reporter=dot $(wildcard tests/js/*.test.*js) || status=1; exit $$status
 
 .PHONY: bench
-bench: dev node_modules/.installed ## measured against its peers in the same run; tables out
+bench: packages dev node_modules/.installed ## measured against its peers in the same run; tables out
 	@$(RUN) -m bench
 
 .PHONY: packages
