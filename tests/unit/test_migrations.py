@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from telemed.core.db import Database
 from telemed.migrations import all_metadata, is_current, migrate
+from tests.servers import Postgres
 
 # What only one engine knows: statements beside the tables, which the models cannot express.
 OF_ONE_ENGINE = ("consult_fts", "ix_consult_search")
@@ -15,6 +20,49 @@ OF_ONE_ENGINE = ("consult_fts", "ix_consult_search")
 
 def is_compared(_object: object, name: str | None, *_rest: object) -> bool:
     return not (name or "").startswith(OF_ONE_ENGINE)
+
+
+# Everything that has a name in a database, on each engine.
+NAMES = {
+    "sqlite": "SELECT type || ' ' || name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'",
+    "postgresql": (
+        "SELECT 'constraint ' || conname FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace"
+        " UNION SELECT 'trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal"
+        " UNION SELECT 'index ' || indexname FROM pg_indexes WHERE schemaname = 'public'"
+    ),
+}
+
+
+async def names_in(database: Database) -> set[str]:
+    async with database.engine.connect() as connection:
+        names = set(await connection.scalars(text(NAMES[connection.dialect.name])))
+    return {name for name in names if "alembic" not in name}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def empty_url(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres: Postgres
+) -> AsyncIterator[str]:
+    """Databases without any table."""
+    name = await postgres.create()
+    yield {
+        "sqlite": f"sqlite+aiosqlite:///{tmp_path / 'empty.sqlite3'}",
+        "postgresql": postgres.url(name),
+    }[request.param]
+    await postgres.drop(name)
+
+
+async def test_migrations_and_models_make_the_same_things(
+    empty_url: str, sqlite_url: str, postgresql_url: str
+) -> None:
+    modelled = Database(empty_url)
+    migrated = Database(sqlite_url if empty_url.startswith("sqlite") else postgresql_url)
+    async with modelled.engine.begin() as connection:
+        await connection.run_sync(all_metadata().create_all)
+    assert await names_in(modelled) == await names_in(migrated)
+    await modelled.close()
+    await migrated.close()
 
 
 def differences(connection: Connection) -> list[object]:
