@@ -62,9 +62,12 @@ export class MediaWatch {
   }
 }
 
-/** One RTCPeerConnection to one other participant, of one epoch. */
+/** One RTCPeerConnection to one other participant, of one epoch; begun before it is known whom to. */
 class Connection {
-  #peer;
+  /** @type {Peer | null} */
+  #peer = null;
+  /** What has to be sent once it is known to whom. @type {[Signal["kind"], SignalContent][]} */
+  #unaddressed = [];
   #parts;
   #pc;
   #tracks;
@@ -85,16 +88,13 @@ class Connection {
   #toldAt = -Infinity;
 
   /**
-   * @param {Peer} peer
-   * @param {number} epoch
    * @param {RTCConfiguration} config
    * @param {Map<TrackKind, MediaStreamTrack | null>} tracks shared with the call
    * @param {MediaStream | null} local what the tracks are heard and seen together as
    * @param {Required<CallParts>} parts
    */
-  constructor(peer, epoch, config, tracks, local, parts) {
-    this.#peer = peer;
-    this.epoch = epoch;
+  constructor(config, tracks, local, parts) {
+    this.epoch = 0;
     this.#tracks = tracks;
     this.#local = local;
     this.#parts = parts;
@@ -103,7 +103,7 @@ class Connection {
     this.#pc.onnegotiationneeded = () => this.offer();
     this.#pc.onicecandidate = ({ candidate }) =>
       this.#send("candidate", { candidate: plainCandidate(candidate) });
-    this.#pc.ontrack = ({ track }) => parts.onTrack(peer.participant, track);
+    this.#pc.ontrack = ({ track }) => this.#peer && parts.onTrack(this.#peer.participant, track);
     this.#pc.onconnectionstatechange = () => this.#gotState();
   }
 
@@ -118,6 +118,17 @@ class Connection {
   /** @param {Peer} peer */
   update(peer) {
     this.#peer = peer;
+  }
+
+  /**
+   * Whom it is to, from now on.
+   * @param {Peer} peer
+   * @param {number} epoch
+   */
+  address(peer, epoch) {
+    this.#peer = peer;
+    this.epoch = epoch;
+    for (const [kind, content] of this.#unaddressed.splice(0)) this.#send(kind, content);
   }
 
   /** Be the side that begins: two sections, audio then video, whatever is switched off. */
@@ -195,28 +206,30 @@ class Connection {
 
   /** @param {number} now */
   #inTrouble(now) {
+    const peer = this.#peer;
+    if (!peer) return;
     this.#troubleAt ??= now;
     // One side first, so that both do not make new connections at the same moment.
-    const patience = this.#peer.polite ? 2 * RENEW_AFTER_MS : RENEW_AFTER_MS;
-    if (this.#peer.connected && now - this.#troubleAt >= patience) {
+    const patience = peer.polite ? 2 * RENEW_AFTER_MS : RENEW_AFTER_MS;
+    if (peer.connected && now - this.#troubleAt >= patience) {
       this.#troubleAt = now;
       this.#parts.onRenew();
     } else if (now - this.#toldAt >= TROUBLE_AGAIN_AFTER_MS) {
       this.#toldAt = now;
-      this.#parts.onTrouble(this.#peer.participant);
+      this.#parts.onTrouble(peer.participant);
     }
   }
 
   #gotState() {
     if (this.state === "connected") this.#troubleAt = null;
-    this.#parts.onConnection(this.#peer.participant, this.state);
+    if (this.#peer) this.#parts.onConnection(this.#peer.participant, this.state);
   }
 
   /** @param {RTCSessionDescriptionInit} description */
   async #gotDescription(description) {
     const pc = this.#pc;
     const isGlare = description.type === "offer" && pc.signalingState === "have-local-offer";
-    this.#isIgnoringOffer = isGlare && !this.#peer.polite;
+    this.#isIgnoringOffer = isGlare && !this.#peer?.polite;
     if (this.#isIgnoringOffer) return;
     // An answer to an offer that has been rolled back, or a repeated one.
     if (description.type === "answer" && pc.signalingState !== "have-local-offer") return;
@@ -259,6 +272,10 @@ class Connection {
    * @param {SignalContent} content
    */
   #send(kind, content) {
+    if (!this.#peer) {
+      this.#unaddressed.push([kind, content]);
+      return;
+    }
     this.#parts.send(kind, this.#peer.participant, this.epoch, content).catch(() => {
       this.hasSentIntoTheVoid = true;
     });
@@ -291,6 +308,8 @@ export class Call {
   #config = {};
   /** @type {Map<string, Connection>} */
   #connections = new Map();
+  /** @type {Connection | null} */
+  #spare = null;
   /** @type {Map<TrackKind, MediaStreamTrack | null>} */
   #tracks = new Map();
   #local;
@@ -316,20 +335,21 @@ export class Call {
   }
 
   /**
-   * The first connection of a page is slow, as everything behind it is loaded for it: make one for
-   * nothing while the server is still being asked.
+   * Begin a connection while the server is still being asked who is there: whoever comes last is
+   * the one that offers, and the first connection of a page is slow.
+   * @param {RTCIceServer[]} iceServers
    */
-  async warmUp() {
-    const spare = this.#parts.createConnection({});
-    spare.addTransceiver("audio");
-    spare.addTransceiver("video");
-    await spare.createOffer();
-    spare.close();
+  prepare(iceServers) {
+    this.#config = { iceServers };
+    this.#spare?.close();
+    this.#spare = this.#make();
+    this.#spare.begin();
   }
 
   /** @param {Joined} joined */
   adopt(joined) {
     this.#ownEpoch = joined.epoch;
+    if (addressesOf(joined.ice_servers) !== addressesOf(this.#config.iceServers)) this.#dropSpare();
     this.#config = { iceServers: joined.ice_servers };
     const present = new Set(joined.participants.map((peer) => peer.participant));
     for (const gone of [...this.#connections.keys()].filter((id) => !present.has(id))) {
@@ -341,6 +361,7 @@ export class Call {
       const isKept = before && before === this.#connections.get(peer.participant);
       if (isKept && peer.connected && !before.isWell) before.restart();
     }
+    this.#dropSpare();
   }
 
   /**
@@ -358,16 +379,13 @@ export class Call {
       return;
     }
     connection?.close();
-    const fresh = new Connection(
-      peer,
-      epoch,
-      this.#config,
-      this.#tracks,
-      this.#local,
-      this.#parts,
-    );
+    const isFirstToOffer = epoch === this.#ownEpoch;
+    const spare = isFirstToOffer ? this.#spare : null;
+    const fresh = spare ?? this.#make();
+    if (spare) this.#spare = null;
+    fresh.address(peer, epoch);
     this.#connections.set(peer.participant, fresh);
-    if (epoch === this.#ownEpoch) fresh.begin();
+    if (isFirstToOffer && !spare) fresh.begin();
   }
 
   /** @param {string} participant */
@@ -398,6 +416,7 @@ export class Call {
   async replaceTrack(kind, track) {
     this.#tracks.set(kind, track);
     const connections = [...this.#connections.values()];
+    if (this.#spare) connections.push(this.#spare);
     await Promise.all(connections.map((connection) => connection.replaceTrack(kind, track)));
   }
 
@@ -418,8 +437,26 @@ export class Call {
   close() {
     clearInterval(this.#timer);
     this.#timer = undefined;
+    this.#dropSpare();
     for (const participant of [...this.#connections.keys()]) this.drop(participant);
   }
+
+  #make() {
+    return new Connection(this.#config, this.#tracks, this.#local, this.#parts);
+  }
+
+  #dropSpare() {
+    this.#spare?.close();
+    this.#spare = null;
+  }
+}
+
+/**
+ * The credentials differ at every join and stay good for a while; other servers make other paths.
+ * @param {RTCIceServer[] | undefined} servers
+ */
+function addressesOf(servers) {
+  return JSON.stringify((servers ?? []).map(({ urls }) => urls));
 }
 
 /**

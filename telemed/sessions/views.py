@@ -8,7 +8,7 @@ from aiohttp import web
 
 from telemed.accounts.permissions import Action
 from telemed.core.errors import N_
-from telemed.keys import RENDERER, WORK, signed_in
+from telemed.keys import RENDERER, SIGNALING, WORK, signed_in
 from telemed.sessions import minutes, opening, ringing, service
 from telemed.sessions.attendance import list_attendance
 from telemed.sessions.lifecycle import SessionState
@@ -88,6 +88,7 @@ async def room(request: web.Request) -> web.Response:
         request,
         "sessions/room.html",
         others=others,
+        ice_servers=request.app[SIGNALING].ice_servers(),
         papers=papers,
         patient=papers.patient if papers else None,
         values=papers.draft.content if papers and papers.draft else {},

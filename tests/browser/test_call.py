@@ -31,10 +31,11 @@ COUNT_CONNECTIONS = """
 window.connections = [];
 const Original = window.RTCPeerConnection;
 window.RTCPeerConnection = class extends Original {
-  // One that never gets a description was only made to warm up.
-  setLocalDescription(...given) { this.#count(); return super.setLocalDescription(...given); }
-  setRemoteDescription(...given) { this.#count(); return super.setRemoteDescription(...given); }
-  #count() { if (!window.connections.includes(this)) window.connections.push(this); }
+  // One that never hears of anybody was only begun early.
+  setRemoteDescription(...given) {
+    if (!window.connections.includes(this)) window.connections.push(this);
+    return super.setRemoteDescription(...given);
+  }
 };
 """
 # Waits in the page, as its policy forbids what Playwright's own waiting would evaluate later.

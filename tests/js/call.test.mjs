@@ -42,7 +42,7 @@ class FakeConnection {
     this.candidates.push(candidate);
   }
 
-  addTransceiver(trackOrKind, { direction } = {}) {
+  addTransceiver(trackOrKind, { direction }) {
     const kind = trackOrKind.kind ?? trackOrKind;
     const made = { ...transceiver(kind, trackOrKind.kind ? trackOrKind : null), direction };
     this.transceivers.push(made);
@@ -56,10 +56,6 @@ class FakeConnection {
 
   restartIce() {
     this.restarts += 1;
-  }
-
-  async createOffer() {
-    return { type: "offer", sdp: "for nothing" };
   }
 
   async getStats() {
@@ -372,12 +368,34 @@ test("silence is stalled after 1.5 s where packets flowed, after 7 s where littl
   assert.equal(quiet.isStalled(2, "connected", 7500), true);
 });
 
-test("warming up leaves nothing behind", async () => {
+test("a connection begun early is used by whoever comes last", async () => {
   const world = started();
-  await world.call.warmUp();
+  world.call.prepare([]);
   await settled();
-  assert.equal(world.made[0].isClosed, true);
+  world.made[0].onicecandidate({ candidate: { candidate: "c" } });
+  await world.call.replaceTrack("video", { kind: "video", id: "cam" });
   assert.deepEqual(world.sent, []);
+  world.call.adopt(joined());
+  await settled();
+  assert.equal(world.made.length, 1);
+  assert.deepEqual(world.sent.map(({ kind, to, epoch }) => [kind, to, epoch]), [
+    ["offer", "p2", 4],
+    ["candidate", "p2", 4],
+  ]);
+  assert.equal(world.made[0].transceivers[1].sender.track.id, "cam");
+});
+
+test("a connection begun early is dropped where nobody is there, or the servers are others", async () => {
+  const alone = started();
+  alone.call.prepare([]);
+  alone.call.adopt(joined({ participants: [] }));
+  assert.equal(alone.made[0].isClosed, true);
+  const elsewhere = started();
+  elsewhere.call.prepare([{ urls: ["turn:old.example"] }]);
+  elsewhere.call.adopt(joined({ ice_servers: [{ urls: ["turn:new.example"] }] }));
+  await settled();
+  assert.deepEqual(elsewhere.made.map(({ isClosed }) => isClosed), [true, false]);
+  assert.deepEqual(kinds(elsewhere), ["offer"]);
 });
 
 test("a closed call closes every connection", async () => {

@@ -359,7 +359,7 @@ function enter() {
   refusal = "";
   void media.start();
   call.start();
-  void call.warmUp();
+  call.prepare(JSON.parse(room.dataset.iceServers ?? "[]"));
   seat.enter();
   show();
 }
