@@ -199,6 +199,7 @@ class Telemed:
 
     def __init__(self, directory: Path, *flags: str, **settings: str) -> None:
         self.directory = directory
+        self.sources = ROOT
         self.port = free_port()
         self.log = directory / "server.log"
         self._flags = flags
@@ -215,7 +216,7 @@ class Telemed:
         """The machine's environment with this installation's settings and no other's."""
         own = {f"TELEMED_{name.upper()}": value for name, value in self._settings.items()}
         rest = {key: value for key, value in os.environ.items() if not key.startswith("TELEMED_")}
-        return rest | {"PYTHONPATH": str(ROOT)} | own
+        return rest | {"PYTHONPATH": str(self.sources)} | own
 
     def command(self, *arguments: str) -> str:
         """Run one command of this installation to its end; what it printed."""
