@@ -11,7 +11,7 @@ from telemed.accounts.permissions import Actor
 from telemed.core.clock import Clock
 from telemed.demo.accounts_file import NAME
 
-NO_SECRET = "-"
+NO_FACTOR = "-"
 
 
 class TrialLogins:
@@ -27,7 +27,7 @@ class TrialLogins:
         if login is None:
             return None
         password, secret = login
-        code = "" if secret == NO_SECRET else pyotp.TOTP(secret).at(self._clock.now())
+        code = "" if secret == NO_FACTOR else pyotp.TOTP(secret).at(self._clock.now())
         return {"password": password, "code": code}
 
 

@@ -42,7 +42,9 @@ Draw = Callable[..., str]
 def environment() -> jinja2.Environment:
     catalogue = Catalogue(LOCALE)
     clock = FakeClock(NOW)
-    return _environment(TEMPLATES, catalogue, "vi", Assets(STATIC), clock, PHRASES)
+    return _environment(
+        TEMPLATES, catalogue, "vi", assets=Assets(STATIC), clock=clock, phrases=PHRASES
+    )
 
 
 @pytest.fixture
