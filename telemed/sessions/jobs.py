@@ -18,6 +18,7 @@ from telemed.sessions.service import (
     SWEEP_JOB,
     close_meeting,
     end_stay,
+    settle,
 )
 
 # Longer than a seat is kept by the process that holds it, so that it acts first while it lives.
@@ -42,6 +43,8 @@ async def sweep(work: UnitOfWork, payload: Mapping[str, Any]) -> None:
         if (member.stay.last_seen_at or member.stay.joined_at) < oldest:
             await end_stay(work, meeting, member, LeaveReason.LINK_LOST)
     uid = meeting.session.uid
+    # A process may have gone between somebody's coming in and what follows from it.
+    await settle(work, uid)
     left = await find_meeting(work, uid)
     if left is not None and left.inside:
         await enqueue(work, SWEEP_JOB, uid, work.now() + SWEEP_EVERY, {"session": uid})

@@ -43,11 +43,13 @@ async def read_log(work: UnitOfWork, meeting: Meeting, after: int, limit: int = 
     stream = stream_of("session", meeting.session.uid)
     found = await list_events(work, stream, after=after, limit=limit + 1)
     shown = found[:limit]
-    people = await names_of(work, {each.person_id for each in shown if each.person_id is not None})
+    members = {each.participant.person_id: each for each in meeting.members}
+    others = {each.person_id for each in shown if each.person_id is not None} - members.keys()
+    people = await names_of(work, others) if others else {}
     entries = []
     for each in shown:
-        member = meeting.find(each.person_id) if each.person_id is not None else None
-        person = people.get(each.person_id) if each.person_id is not None else None
+        member = members.get(each.person_id or 0)
+        person = member.person if member else people.get(each.person_id or 0)
         entries.append(
             LogEntry(
                 number=each.number,
@@ -59,7 +61,7 @@ async def read_log(work: UnitOfWork, meeting: Meeting, after: int, limit: int = 
                 data=each.data,
             )
         )
-    last = shown[-1].number if len(found) > limit else await last_number(work, stream)
+    last = shown[-1].number if shown else await last_number(work, stream)
     return LogPage(tuple(entries), last, len(found) > limit)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import exists, update
@@ -55,6 +55,11 @@ class Meeting:
     def find_participant(self, uid: str) -> Member | None:
         """The member with this id of signalling."""
         return next((each for each in self.members if each.participant.uid == uid), None)
+
+    def having(self, member: Member) -> Meeting:
+        """The same with one member as they are now."""
+        others = [each for each in self.members if each.person.id != member.person.id]
+        return replace(self, members=(*others, member))
 
     @property
     def guest_ids(self) -> frozenset[int]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from telemed.accounts.models import Person
 from telemed.accounts.permissions import Actor
 from telemed.consults import service as consults
-from telemed.consults.lifecycle import ConsultState
+from telemed.consults.lifecycle import ConsultEvent, ConsultState
 from telemed.consults.models import Consult
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
@@ -52,7 +53,8 @@ async def enter(work: UnitOfWork, actor: Actor, uid: str, *, resumes: bool) -> E
     """Come in, or come back. Raises Missing, Conflict (over, or full).
 
     `resumes` keeps the epoch, as the page still has its peer connections; it counts only while
-    the stay goes on, as the others have closed theirs when it ended.
+    the stay goes on, as the others have closed theirs when it ended. What follows from two being
+    inside is left to `settle`, so that nobody waits for it.
     """
     meeting = await get_meeting(work, actor, uid, lock=True)
     session = meeting.session
@@ -67,14 +69,19 @@ async def enter(work: UnitOfWork, actor: Actor, uid: str, *, resumes: bool) -> E
         session.epoch += 1
         work.session.add(session)
     if not is_inside:
-        await _begin_stay(work, actor, meeting, participant)
-        meeting = await get_meeting(work, actor, uid)
-        await _settle(work, meeting, actor)
+        own = await _begin_stay(work, actor, meeting, participant)
+        meeting = meeting.having(own)
         await call_absent(work, meeting, by=actor, anew=False)
         await silence(work, actor.uid)
-    own = meeting.find(actor.id)
     assert own
     return Entry(meeting, own, session.epoch, is_resumed)
+
+
+async def settle(work: UnitOfWork, uid: str, actor: Actor | None = None) -> None:
+    """Let the session and its case follow from who is inside; doing it again changes nothing."""
+    meeting = await find_meeting(work, uid, lock=True)
+    if meeting is not None:
+        await _settle(work, meeting, actor)
 
 
 async def leave(work: UnitOfWork, actor: Actor, uid: str) -> None:
@@ -182,17 +189,19 @@ async def close_meeting(
 
 async def _begin_stay(
     work: UnitOfWork, actor: Actor, meeting: Meeting, participant: Participant
-) -> None:
+) -> Member:
     assert participant.id
     now = work.now()
-    work.session.add(Attendance(participant_id=participant.id, joined_at=now, last_seen_at=now))
+    stay = Attendance(participant_id=participant.id, joined_at=now, last_seen_at=now)
     participant.ring_ended_at = now
+    work.session.add(stay)
     work.session.add(participant)
-    await work.session.flush()
     uid = meeting.session.uid
     await append_event(work, stream_of("session", uid), "participant_joined", actor.id)
     _audit_stay(work, AuditTag.SESSION_JOIN, actor, meeting, participant=participant)
-    await enqueue(work, SWEEP_JOB, uid, now + SWEEP_EVERY, {"session": uid})
+    if not meeting.inside:
+        await enqueue(work, SWEEP_JOB, uid, now + SWEEP_EVERY, {"session": uid})
+    return Member(participant, await work.session.get_one(Person, actor.id), stay)
 
 
 async def _settle(work: UnitOfWork, meeting: Meeting, actor: Actor | None) -> None:
@@ -231,8 +240,9 @@ async def _tell_case(
 ) -> None:
     """A case is in session while two are talking; one that has its answer stays answered."""
     is_live = session.state is SessionState.LIVE
-    if is_live and actor and consult.state in CALLABLE - {ConsultState.IN_SESSION}:
-        await consults.start_session(work, actor, consult, session=session.uid)
+    if is_live and consult.state in CALLABLE - {ConsultState.IN_SESSION}:
+        event = ConsultEvent.START_SESSION
+        await consults.transition(work, actor, consult, event, session=session.uid)
     elif not is_live and consult.state is ConsultState.IN_SESSION:
         await consults.pause_session(work, actor, consult, session=session.uid)
 

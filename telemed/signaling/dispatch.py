@@ -21,7 +21,7 @@ from telemed.signaling.protocol import EVENTS, LIMITS, Message, Rate, parse_even
 log = logging.getLogger(__name__)
 
 MessageT = TypeVar("MessageT", bound=Message)
-# How long the last look at a login is believed for what a page sends by itself and in bursts.
+# How long the last look at a login is believed; a login that is revoked is looked at anyway.
 TRUSTED_SECONDS: Final = 2.0
 
 
@@ -134,16 +134,15 @@ class Dispatcher:
         spec = self._specs[name]
         if not connection.allowances[spec.rate].spend(1):
             raise Throttled("throttled", TOO_FAST, retry_after_seconds=1)
-        actor = await self._actor_of(connection, spec)
+        actor = await self._actor_of(connection)
         if not may(actor, spec.action):
             async with self._database.work(request_id) as work:
                 work.audit(AuditTag.ACCESS_REFUSED, actor, str(spec.action))
             require(actor, spec.action)
         return await spec.handler(self._target, Caller(connection, actor, request_id), message)
 
-    async def _actor_of(self, connection: Connection, spec: Spec) -> Actor:
-        is_fresh = monotonic() - connection.looked_at < TRUSTED_SECONDS
-        if spec.rate is Rate.SIGNAL and is_fresh:
+    async def _actor_of(self, connection: Connection) -> Actor:
+        if monotonic() - connection.looked_at < TRUSTED_SECONDS:
             return connection.actor
         actor = await self._logins.look_again(connection)
         if actor is None:

@@ -43,8 +43,13 @@ class Presence:
         answer = await self._hub.rooms.run(
             message.session, lambda room: self._sit(room, caller, message)
         )
+        self._hub.rooms.start(message.session, lambda room: self._settle(room, caller))
         self._hub.note_activity(caller.actor)
         return answer
+
+    async def _settle(self, room: Room, caller: Caller) -> None:
+        async with self._hub.database.work(caller.request_id) as work:
+            await service.settle(work, room.uid, caller.actor)
 
     async def _sit(self, room: Room, caller: Caller, message: Join) -> dict[str, Any]:
         held = _seat_of_person(room, caller.actor.uid)

@@ -104,11 +104,13 @@ class World:
         await self.specialist.push("session:peer-joined")
         return first, second
 
-    async def both_settle(self) -> None:
+    async def both_settle(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Come in, and let everything arrive that this brings about."""
-        await self.both_join()
+        joined = await self.both_join()
         grown = [await self.specialist.push("session:event") for _ in range(2)]
         assert [event["kind"] for event in grown] == ["participant_joined", "session_met"]
+        await self.doctor.push("session:event")
+        return joined
 
 
 @pytest.fixture

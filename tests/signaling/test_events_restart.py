@@ -45,7 +45,7 @@ async def test_after_a_restart_both_keep_seat_epoch_and_log(
     settings: Settings,
     sign_in: SignIn,
 ) -> None:
-    first, second = await world.both_join()
+    first, second = await world.both_settle()
     await server.close()
     await world.doctor.closed.wait()
     async with second_app[DATABASE].work() as work:
@@ -55,7 +55,7 @@ async def test_after_a_restart_both_keep_seat_epoch_and_log(
         back = await doctor.do(
             "session:join",
             session=world.session,
-            last_event=second["last_event"],
+            last_event=second["last_event"] + 1,
             **seat(second),
         )
         assert (back["resumed"], back["epoch"]) == (True, second["epoch"])
@@ -87,7 +87,7 @@ async def test_whoever_does_not_come_back_is_found_out_by_a_job(
     clock: FakeClock,
     sign_in: SignIn,
 ) -> None:
-    first, second = await world.both_join()
+    first, second = await world.both_settle()
     await server.close()
     async with AsyncExitStack() as opened:
         doctor = await open_connection(opened, restarted, settings, sign_in, world.case.doctor)

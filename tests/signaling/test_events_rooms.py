@@ -17,6 +17,7 @@ from telemed.core.db import Database
 from telemed.keys import DATABASE, SIGNALING
 from telemed.sessions.attendance import list_attendance
 from telemed.sessions.models import LiveSession
+from telemed.signaling.dispatch import TRUSTED_SECONDS
 from tests.signaling.conftest import Connect, World
 from tests.signaling.foreign import Refused
 from tests.signaling.test_protocol import HOST, SDP
@@ -41,7 +42,6 @@ async def test_both_find_each_other_and_exactly_one_is_polite(world: World) -> N
     assert seen_by_doctor["polite"] is not seen_by_specialist["polite"]
     assert (seen_by_doctor["epoch"], seen_by_specialist["epoch"]) == (1, 2)
     assert seen_by_doctor["name"] == world.case.specialist.name
-    assert second["session"]["state"] == "live"
     assert second["ice_servers"] == []
 
 
@@ -50,13 +50,15 @@ async def test_the_joiner_gets_the_log_and_the_other_its_growth(world: World) ->
     second = await world.doctor.do("session:join", session=world.session)
     kinds = [event["kind"] for event in second["events"]]
     assert kinds[:2] == ["session_opened", "ring_started"]
-    assert kinds[-1] == "session_met"
+    assert kinds[-1] == "participant_joined"
     pushed = [await world.specialist.push("session:event") for _ in range(2)]
     assert [event["number"] for event in pushed] == [
         first["last_event"] + 1,
         first["last_event"] + 2,
     ]
-    assert [name for name, _ in await world.doctor.quiet()] == []
+    met = await world.doctor.push("session:event")
+    assert (met["kind"], met["number"]) == ("session_met", second["last_event"] + 1)
+    assert await world.doctor.quiet() == []
 
 
 async def test_signals_reach_the_other_with_the_sender_stamped(world: World) -> None:
@@ -101,16 +103,16 @@ async def test_a_message_is_stored_once_and_told_to_both_in_order(world: World) 
 
 
 async def test_missed_events_are_replayed_by_number(world: World) -> None:
-    _, second = await world.both_join()
+    _, second = await world.both_settle()
     for number in range(3):
         await world.doctor.do(
             "session:chat", session=world.session, text=f"{number}", key=f"k{number}"
         )
     page = await world.specialist.do(
-        "session:replay", session=world.session, after=second["last_event"] + 1
+        "session:replay", session=world.session, after=second["last_event"] + 2
     )
     assert [event["data"]["text"] for event in page["events"]] == ["1", "2"]
-    assert (page["last_event"], page["more"]) == (second["last_event"] + 3, False)
+    assert (page["last_event"], page["more"]) == (second["last_event"] + 4, False)
 
 
 async def test_who_leaves_is_gone_at_once_and_may_come_back(world: World) -> None:
@@ -126,7 +128,7 @@ async def test_who_leaves_is_gone_at_once_and_may_come_back(world: World) -> Non
 
 
 async def test_a_broken_link_keeps_the_seat_and_the_epoch(world: World, connect: Connect) -> None:
-    first, second = await world.both_join()
+    first, second = await world.both_settle()
     await world.doctor.close()
     peer = (await world.specialist.push("session:peer-state"))["peer"]
     assert peer["connected"] is False
@@ -134,7 +136,7 @@ async def test_a_broken_link_keeps_the_seat_and_the_epoch(world: World, connect:
     back = await page.do(
         "session:join",
         session=world.session,
-        last_event=second["last_event"],
+        last_event=second["last_event"] + 1,
         **with_token(second),
     )
     assert (back["resumed"], back["epoch"]) == (True, second["epoch"])
@@ -205,10 +207,12 @@ async def test_a_revoked_login_ends_the_stay_and_the_line(
 
 
 async def test_a_login_that_has_run_out_answers_nothing_more(
-    world: World, clock: FakeClock
+    world: World, app: web.Application, clock: FakeClock
 ) -> None:
     await world.both_join()
     clock.advance(timedelta(days=2))
+    for connection in app[SIGNALING].connections.values():
+        connection.looked_at -= TRUSTED_SECONDS
     assert await world.doctor.code("session:ring", session=world.session) == "sign_in_needed"
     await world.doctor.closed.wait()
 

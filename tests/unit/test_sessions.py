@@ -34,7 +34,9 @@ async def live(work: UnitOfWork, case: Case) -> LiveSession:
 
 
 async def enter(work: UnitOfWork, actor: Actor, live: LiveSession, **how: bool) -> service.Entry:
-    return await service.enter(work, actor, live.uid, **({"resumes": False} | how))
+    entry = await service.enter(work, actor, live.uid, **({"resumes": False} | how))
+    await service.settle(work, live.uid, actor)
+    return entry
 
 
 async def kinds(work: UnitOfWork, live: LiveSession) -> list[str]:
