@@ -152,3 +152,8 @@ lock: .stamps/uv/bin/uv ## resolve pyproject.toml again into requirements/*.lock
 .stamps/uv/bin/uv: | .stamps
 	@"$(PYTHON)" -m venv .stamps/uv
 	@$(call retry,.stamps/uv/bin/python -m pip install --quiet --disable-pip-version-check uv)
+
+.PHONY: pictures
+pictures: dev node_modules/.installed ## the pictures of the README, taken anew by the browser tests
+	@$(RUN) -m pytest -q tests/browser/test_pages.py -k specialist
+	@$(RUN) -c 'from PIL import Image; Image.open("tests/browser/shots/specialist-consults-one-1366-light.png").convert("RGB").quantize(128).save("docs/pictures/case.png", optimize=True)'
