@@ -128,7 +128,13 @@ class Connection {
   address(peer, epoch) {
     this.#peer = peer;
     this.epoch = epoch;
+    this.#watch = new MediaWatch(this.#parts.now());
     for (const [kind, content] of this.#unaddressed.splice(0)) this.#send(kind, content);
+  }
+
+  /** @param {RTCConfiguration} config */
+  configure(config) {
+    this.#pc.setConfiguration(config);
   }
 
   /** Be the side that begins: two sections, audio then video, whatever is switched off. */
@@ -237,9 +243,11 @@ class Connection {
     await pc.setRemoteDescription(description);
     for (const candidate of this.#earlyCandidates.splice(0)) await pc.addIceCandidate(candidate);
     if (description.type !== "offer") return;
-    await this.#attachTracks();
+    // The browser does these one after the other by itself.
+    const attached = this.#attachTracks();
     await pc.setLocalDescription();
     this.#sendLocal();
+    await attached;
   }
 
   /** @param {RTCIceCandidateInit | null} candidate */
@@ -250,6 +258,7 @@ class Connection {
   }
 
   async #attachTracks() {
+    const replaced = [];
     for (const transceiver of this.#pc.getTransceivers()) {
       const { receiver, sender } = transceiver;
       const kind = /** @type {TrackKind} */ (receiver.track.kind);
@@ -257,8 +266,9 @@ class Connection {
       this.#senders.set(kind, sender);
       transceiver.direction = "sendrecv";
       if (this.#local) sender.setStreams?.(this.#local);
-      await sender.replaceTrack(this.#tracks.get(kind) ?? null);
+      replaced.push(sender.replaceTrack(this.#tracks.get(kind) ?? null));
     }
+    await Promise.all(replaced);
   }
 
   #sendLocal() {
@@ -308,8 +318,10 @@ export class Call {
   #config = {};
   /** @type {Map<string, Connection>} */
   #connections = new Map();
-  /** @type {Connection | null} */
+  /** Begun before it is known whom to. @type {Connection | null} */
   #spare = null;
+  /** Made, not begun: for whoever comes next. @type {Connection | null} */
+  #ready = null;
   /** @type {Map<TrackKind, MediaStreamTrack | null>} */
   #tracks = new Map();
   #local;
@@ -362,6 +374,7 @@ export class Call {
       if (isKept && peer.connected && !before.isWell) before.restart();
     }
     this.#dropSpare();
+    if (this.#connections.size === 0) this.#ready ??= this.#make();
   }
 
   /**
@@ -381,7 +394,7 @@ export class Call {
     connection?.close();
     const isFirstToOffer = epoch === this.#ownEpoch;
     const spare = isFirstToOffer ? this.#spare : null;
-    const fresh = spare ?? this.#make();
+    const fresh = spare ?? this.#takeReady() ?? this.#make();
     if (spare) this.#spare = null;
     fresh.address(peer, epoch);
     this.#connections.set(peer.participant, fresh);
@@ -438,7 +451,16 @@ export class Call {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#dropSpare();
+    this.#takeReady()?.close();
     for (const participant of [...this.#connections.keys()]) this.drop(participant);
+  }
+
+  /** For who was there first, and waits for an offer. */
+  #takeReady() {
+    const ready = this.#ready;
+    this.#ready = null;
+    ready?.configure(this.#config);
+    return ready;
   }
 
   #make() {

@@ -58,6 +58,10 @@ class FakeConnection {
     this.restarts += 1;
   }
 
+  setConfiguration(config) {
+    this.config = config;
+  }
+
   async getStats() {
     return this.stats;
   }
@@ -396,6 +400,21 @@ test("a connection begun early is dropped where nobody is there, or the servers 
   await settled();
   assert.deepEqual(elsewhere.made.map(({ isClosed }) => isClosed), [true, false]);
   assert.deepEqual(kinds(elsewhere), ["offer"]);
+});
+
+test("who waits has a connection ready, whose patience begins with the other one", async () => {
+  const world = started();
+  world.call.adopt(joined({ epoch: 3, participants: [] }));
+  world.call.adopt(joined({ epoch: 3, participants: [] }));
+  assert.equal(world.made.length, 1);
+  world.now = 600_000;
+  world.call.heard(peer({ epoch: 4 }));
+  await world.call.look();
+  world.call.got(offer());
+  await settled();
+  assert.equal(world.made.length, 1);
+  assert.deepEqual(kinds(world), ["answer"]);
+  assert.deepEqual(world.trouble, []);
 });
 
 test("a closed call closes every connection", async () => {
