@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -140,14 +141,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> Iterator[str]:
+def sqlite_url(sqlite_template: Path) -> Iterator[str]:
     """A fresh SQLite file, in memory where the machine allows it."""
-    place = fast_directory()
-    folder = (place or tmp_path) / f"telemed-{tmp_path.parent.name}-{tmp_path.name}"
-    folder.mkdir()
-    shutil.copy(sqlite_template, folder)
-    yield f"sqlite+aiosqlite:///{folder / sqlite_template.name}"
-    shutil.rmtree(folder)
+    with TemporaryDirectory(prefix="telemed-", dir=fast_directory()) as folder:
+        shutil.copy(sqlite_template, folder)
+        yield f"sqlite+aiosqlite:///{folder}/{sqlite_template.name}"
 
 
 @pytest.fixture
