@@ -22,12 +22,17 @@ from tests.conftest import make_settings
 from tests.factories import Factory
 from tests.servers import Telemed
 
-MOST_TESTS = 12
+MOST_TESTS = 14
 # The second of Chromium's made-up cameras gives depth, which no call carries; the third a picture.
 CAMERAS = "--use-fake-device-for-media-stream=device-count=3"
 SECRET_KEY = "a-secret-for-call-tests-that-is-long"
 # Counts every peer connection that the page makes; the page itself knows nothing of it.
 COUNT_CONNECTIONS = """
+window.sockets = [];
+const Line = window.WebSocket;
+window.WebSocket = class extends Line {
+  constructor(...given) { super(...given); window.sockets.push(this); }
+};
 window.connections = [];
 const Original = window.RTCPeerConnection;
 window.RTCPeerConnection = class extends Original {
@@ -38,6 +43,13 @@ window.RTCPeerConnection = class extends Original {
   }
 };
 """
+STABLE = """async (patience) => {
+  const end = performance.now() + patience;
+  while (window.connections[0].signalingState !== 'stable') {
+    if (performance.now() > end) throw new Error(window.connections[0].signalingState);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}"""
 # Waits in the page, as its policy forbids what Playwright's own waiting would evaluate later.
 WAIT = """async ({ figure, more, patience }) => {
   const read = async () => {
@@ -278,6 +290,32 @@ def test_a_restart_of_the_server_does_not_touch_the_call(call: Call) -> None:
     call.doctor.keyboard.press("Enter")
     call.server.start()
     expect(role(call.specialist, "chat")).to_contain_text("viết khi mất máy chủ")
+    call.flows()
+    assert [connections_of(page) for page in call.pages] == [1, 1]
+
+
+def test_both_may_ask_for_a_new_path_at_once(call: Call) -> None:
+    call.begin()
+    for _ in range(3):
+        for page in call.pages:
+            page.evaluate("() => window.connections[0].restartIce()")
+        call.flows()
+    for page in call.pages:
+        page.evaluate(STABLE, PATIENCE_MILLISECONDS)
+    assert [connections_of(page) for page in call.pages] == [1, 1]
+
+
+def test_a_broken_line_to_the_server_is_told_and_mended(call: Call) -> None:
+    call.begin()
+    call.doctor.evaluate("() => window.sockets.at(-1).close()")
+    call.doctor.context.set_offline(True)
+    expect(role(call.doctor, "situation")).to_contain_text("Mất kết nối với máy chủ")
+    expect(role(call.specialist, "situation")).to_contain_text("mất kết nối với máy chủ")
+    call.flows()
+    call.doctor.context.set_offline(False)
+    for page in call.pages:
+        expect(role(page, "situation")).to_be_hidden()
+    expect(role(call.specialist, "chat")).to_contain_text("nối lại được")
     call.flows()
     assert [connections_of(page) for page in call.pages] == [1, 1]
 
