@@ -24,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             port=getattr(given, "port", None),
             demo=getattr(given, "demo", None) or None,
         )
-        settings.signing_key()
+        if given.needs_key:
+            settings.signing_key()
         set_up(settings.log_level)
         given.run(settings, given)
     except (SettingError, CommandFailed) as problem:

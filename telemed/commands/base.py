@@ -20,15 +20,16 @@ def _no_arguments(_parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Command:
-    """One word of the command line."""
+    """One word of the command line. Without `needs_key` it runs before there is a secret key."""
 
     name: str
     summary: str
     run: Callable[[Settings, argparse.Namespace], None]
     arguments: Callable[[argparse.ArgumentParser], None] = _no_arguments
+    needs_key: bool = True
 
     def add_to(self, subparsers: Any) -> None:
         """Offer this command."""
         parser = subparsers.add_parser(self.name, help=self.summary, description=self.summary)
         self.arguments(parser)
-        parser.set_defaults(run=self.run)
+        parser.set_defaults(run=self.run, needs_key=self.needs_key)

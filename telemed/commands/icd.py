@@ -6,20 +6,18 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from telemed.commands.base import Command, CommandFailed
+from telemed.commands.base import Command
+from telemed.commands.refusals import told_in_words
+from telemed.commands.tables import only_writer, prepare
 from telemed.consults.icd import import_csv
 from telemed.core.config import Settings
 from telemed.core.db import Database
-from telemed.core.errors import TelemedError
-from telemed.core.i18n import Catalogue
-from telemed.core.paths import LOCALE
-
-LANGUAGE = "en"
 
 
 async def _load(settings: Settings, given: argparse.Namespace) -> int:
     database = Database(settings.database, settings=settings)
     try:
+        await prepare(settings, database)
         async with database.work() as work:
             return await import_csv(
                 work,
@@ -33,19 +31,10 @@ async def _load(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def _import(settings: Settings, given: argparse.Namespace) -> None:
-    try:
+    with only_writer(settings), told_in_words():
         count = asyncio.run(_load(settings, given))
-    except TelemedError as refusal:
-        raise CommandFailed(_words(refusal)) from refusal
     list_name = f"{given.system} {given.list_version}"
     print(f"{list_name}: {count} codes loaded" if count else f"{list_name}: nothing new")
-
-
-def _words(refusal: TelemedError) -> str:
-    """The refusal, or each row that is wrong; nothing was imported."""
-    catalogue = Catalogue(LOCALE)
-    lines = [catalogue.translate(LANGUAGE, item.message, item.params) for item in refusal.fields]
-    return "\n".join(lines) or catalogue.explain(LANGUAGE, refusal)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
