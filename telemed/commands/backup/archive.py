@@ -162,4 +162,7 @@ def read_manifest(member: Member) -> Manifest:
     given = json.loads(member.source.read(_LARGEST_MANIFEST))
     if given.get("format") != FORMAT:
         raise BackupDamaged(f"this backup has the format {given.get('format')}, not {FORMAT}")
-    return Manifest(**given)
+    manifest = Manifest(**given)
+    if not all(table.isidentifier() for table in manifest.rows):
+        raise BackupDamaged("this backup counts tables that cannot be")
+    return manifest
