@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
@@ -16,12 +16,16 @@ SLOT_CHOICES = (15, 20, 30, 45, 60)
 
 @dataclass(frozen=True, order=True)
 class Hours:
-    """A span of a weekday (0 = Monday) in minutes of local time, cut into slots."""
+    """A span of a weekday (0 = Monday) in minutes of local time, cut into slots.
+
+    `row` is where it stands in a form, so that what is wrong is shown there.
+    """
 
     weekday: int
     start_minute: int
     end_minute: int
     slot_minutes: int = 30
+    row: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, order=True)
@@ -53,26 +57,26 @@ def format_clock(minutes: int) -> str:
 
 def check_hours(hours: Sequence[Hours]) -> None:
     """Weekly hours must run forward, hold a slot, and not overlap. Raises Invalid."""
-    faults = [fault for index, span in enumerate(hours) for fault in _faults(index, span)]
+    faults = [fault for span in hours for fault in _faults(span)]
     ordered = sorted(hours)
     for before, after in pairwise(ordered):
         if before.weekday == after.weekday and after.start_minute < before.end_minute:
-            field = f"start_{hours.index(after)}"
-            faults.append(FieldError(field, "hours_overlap", N_("Giờ này trùng với khung khác")))
+            text = N_("Giờ này trùng với khung khác")
+            faults.append(FieldError(f"start_{after.row}", "hours_overlap", text))
     if faults:
         raise Invalid.of(faults)
 
 
-def _faults(index: int, span: Hours) -> list[FieldError]:
+def _faults(span: Hours) -> Iterator[FieldError]:
     if not 0 <= span.weekday <= 6:
-        return [FieldError(f"weekday_{index}", "weekday_unknown", N_("Chọn một ngày trong tuần"))]
+        text = N_("Chọn một ngày trong tuần")
+        yield FieldError(f"weekday_{span.row}", "weekday_unknown", text)
     if span.slot_minutes not in SLOT_CHOICES:
         text = N_("Chọn một trong các giá trị có sẵn")
-        return [FieldError(f"slot_{index}", "slot_unknown", text)]
-    if span.start_minute + span.slot_minutes > span.end_minute:
+        yield FieldError(f"slot_{span.row}", "slot_unknown", text)
+    elif span.start_minute + span.slot_minutes > span.end_minute:
         text = N_("Giờ kết thúc phải sau giờ bắt đầu ít nhất một lượt")
-        return [FieldError(f"end_{index}", "hours_reversed", text)]
-    return []
+        yield FieldError(f"end_{span.row}", "hours_reversed", text)
 
 
 def slots_of_day(hours: Iterable[Hours], day: date) -> list[Span]:

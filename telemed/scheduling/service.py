@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import delete
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import col
+from sqlmodel import col, select
 
+from telemed.accounts.models import Person
 from telemed.accounts.permissions import Action, Actor, PersonFacts, require
 from telemed.consults import service as consults
 from telemed.consults.lifecycle import ConsultState
@@ -18,6 +18,7 @@ from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Invalid
+from telemed.patients.models import Patient
 from telemed.scheduling.availability import Hours, Span, check_hours, free_slots
 from telemed.scheduling.models import Booking, BookingState, WeeklyHours
 from telemed.scheduling.repository import (
@@ -106,9 +107,10 @@ async def book(work: UnitOfWork, actor: Actor, consult_uid: str, start: datetime
 
     Raises Missing, Invalid (no such slot), Conflict (taken meanwhile, or the case moved on).
     """
-    consult = await consults.get_case(work, actor, consult_uid, Action.BOOKING_WRITE)
+    consult = await consults.get_case(work, actor, consult_uid, Action.BOOKING_WRITE, lock=True)
     if consult.state not in BOOKABLE:
         raise Conflict("not_bookable", N_("Ca này hiện không đặt lịch được. Tải lại để xem."))
+    await _take_turns(work, consult)
     slot = await _slot_at(work, consult, start)
     booking = Booking(
         consult_id=consult.id or 0,
@@ -121,10 +123,7 @@ async def book(work: UnitOfWork, actor: Actor, consult_uid: str, start: datetime
         created_at=work.now(),
     )
     work.session.add(booking)
-    try:
-        await work.session.flush()
-    except IntegrityError as error:
-        raise _taken() from error
+    await work.session.flush()
     work.audit(
         AuditTag.BOOKING_MAKE,
         actor,
@@ -136,14 +135,18 @@ async def book(work: UnitOfWork, actor: Actor, consult_uid: str, start: datetime
     return booking
 
 
-def _taken() -> Conflict:
-    return Conflict("slot_taken", N_("Giờ này vừa có người đặt. Chọn giờ khác."))
+async def _take_turns(work: UnitOfWork, consult: Consult) -> None:
+    """Whoever books the same specialist or patient waits here, not for each other in the index."""
+    specialist = select(Person.id).where(col(Person.id) == consult.assigned_id)
+    patient = select(Patient.id).where(col(Patient.id) == consult.patient_id)
+    for row in (specialist, patient):
+        await work.session.exec(row.with_for_update(key_share=True))
 
 
 async def _slot_at(work: UnitOfWork, consult: Consult, start: datetime) -> Span:
+    now = work.now()
     hours = await weekly_hours(work, consult.assigned_id or 0)
-    day = today_of(start)
-    ahead = free_slots(hours, (), first=day, days=1, now=work.now())
+    ahead = free_slots(hours, (), first=today_of(now), days=DAYS_AHEAD, now=now)
     slot = next((slot for slot in ahead if slot.start == start), None)
     if slot is None:
         text = N_("Chọn một giờ còn trống trong lịch của bác sĩ")
@@ -152,14 +155,15 @@ async def _slot_at(work: UnitOfWork, consult: Consult, start: datetime) -> Span:
         work, consult.assigned_id or 0, consult.patient_id, slot.start, slot.end
     )
     if touching:
-        raise _taken()
+        raise Conflict("slot_taken", N_("Giờ này vừa có người đặt. Chọn giờ khác."))
     return slot
 
 
 async def cancel(work: UnitOfWork, actor: Actor, booking_uid: str, reason: str) -> Consult:
     """Free a booked time; either side may. Raises Missing, Conflict."""
     booking, consult = await get_booking(work, booking_uid)
-    consult = await consults.get_case(work, actor, consult.uid, Action.BOOKING_WRITE)
+    consult = await consults.get_case(work, actor, consult.uid, Action.BOOKING_WRITE, lock=True)
+    await work.session.refresh(booking)
     if booking.state is not BookingState.BOOKED:
         raise Conflict("booking_cancelled", N_("Lịch này đã hủy"))
     booking.state = BookingState.CANCELLED

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from aiohttp import web
 from pydantic import AwareDatetime, Field, create_model
 
 from telemed.accounts.permissions import Action, Role
-from telemed.core.errors import N_, Invalid
+from telemed.core.errors import N_, FieldError, Invalid
 from telemed.keys import WORK, signed_in
 from telemed.scheduling import service
 from telemed.scheduling.availability import SLOT_CHOICES, Hours, format_clock, parse_clock
-from telemed.web.parsing import Body, read_body, read_form, read_query
+from telemed.web.parsing import Body, Day, read_body, read_form, read_query
 from telemed.web.rendering import add_notices, invalid_page, page, see_other
 from telemed.web.routing import Routes, Values
 
@@ -28,7 +28,7 @@ add_notices({"booking_cancelled": N_("Đã hủy lịch")})
 class ScheduleQuery(Body):
     """Which days to show."""
 
-    day: date | None = None
+    day: Day | None = None
     days: Annotated[int, Field(ge=1, le=LONGEST_VIEW)] = 7
 
 
@@ -101,25 +101,33 @@ async def _hours_again(request: web.Request, error: Invalid, values: Values) -> 
 async def save_hours(request: web.Request) -> web.Response:
     """Replace the weekly hours."""
     cells = (await read_form(request, HoursForm)).model_dump()
-    await service.set_hours(request[WORK], signed_in(request), _parse_hours(cells))
+    await service.set_hours(request[WORK], signed_in(request), _read_hours(cells))
     return see_other(request, "/schedule", notice="hours_saved")
 
 
-def _parse_hours(cells: Values) -> list[Hours]:
-    return [
-        Hours(
-            _whole(cells[f"weekday_{row}"], -1),
-            parse_clock(cells[f"start_{row}"], f"start_{row}"),
-            parse_clock(cells[f"end_{row}"], f"end_{row}"),
-            _whole(cells[f"slot_{row}"], 30),
-        )
-        for row in range(ROWS)
-        if cells[f"start_{row}"] or cells[f"end_{row}"]
-    ]
+def _read_hours(cells: Values) -> list[Hours]:
+    """The rows that are not empty. Raises Invalid naming every time that is none."""
+    hours, faults = list[Hours](), list[FieldError]()
+    for row in range(ROWS):
+        start, end = f"start_{row}", f"end_{row}"
+        if not (cells[start] or cells[end]):
+            continue
+        times = []
+        for name in (start, end):
+            try:
+                times.append(parse_clock(cells[name], name))
+            except Invalid as error:
+                faults += error.fields
+        if len(times) == 2:
+            weekday, slot = _whole(cells[f"weekday_{row}"]), _whole(cells[f"slot_{row}"] or "30")
+            hours.append(Hours(weekday, times[0], times[1], slot, row))
+    if faults:
+        raise Invalid.of(faults)
+    return hours
 
 
-def _whole(text: str, otherwise: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() else otherwise
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else -1
 
 
 @routes.post("/consults/{uid}/bookings", Action.BOOKING_WRITE)

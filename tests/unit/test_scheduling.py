@@ -1,0 +1,394 @@
+"""Weekly hours and bookings: nobody is booked twice at once, whoever is faster; on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from telemed.accounts.permissions import Actor, Role
+from telemed.consults.lifecycle import ConsultState
+from telemed.consults.models import Consult
+from telemed.core.audit import AuditRecord, AuditTag
+from telemed.core.clock import LOCAL_ZONE, FakeClock
+from telemed.core.db import Database, UnitOfWork
+from telemed.core.errors import Conflict, Denied, Invalid, Missing, TelemedError
+from telemed.core.events import list_events
+from telemed.scheduling import service
+from telemed.scheduling.availability import Hours
+from telemed.scheduling.models import Booking, BookingState
+from tests.factories import Case, Factory
+
+HANDS = 50
+EVERY_MORNING = [Hours(day, 8 * 60, 12 * 60, 30) for day in range(7)]
+TOMORROW = datetime(2026, 11, 24, 8, 30, tzinfo=LOCAL_ZONE)
+Attempt = Callable[[UnitOfWork], Awaitable[object]]
+
+
+@pytest.fixture
+async def case(work: UnitOfWork, make: Factory) -> Case:
+    case = await make.case(ConsultState.ACCEPTED)
+    await service.set_hours(work, case.specialist, EVERY_MORNING)
+    return case
+
+
+async def book(work: UnitOfWork, case: Case, start: datetime = TOMORROW) -> Booking:
+    return await service.book(work, case.doctor, case.consult.uid, start)
+
+
+async def starts(work: UnitOfWork, case: Case) -> list[datetime]:
+    schedule = await service.schedule_of(work, case.doctor, case.consult)
+    return [slot.start for slot in schedule.slots]
+
+
+# --- hours -----------------------------------------------------------------------------------
+
+
+async def test_hours_are_replaced_as_a_whole_and_on_record(work: UnitOfWork, make: Factory) -> None:
+    specialist = await make.actor(Role.SPECIALIST)
+    await service.set_hours(work, specialist, EVERY_MORNING)
+    await service.set_hours(work, specialist, [Hours(2, 60, 120, 15), Hours(0, 60, 120, 60)])
+    await work.commit()
+    assert await service.weekly_hours(work, specialist.id) == [
+        Hours(0, 60, 120, 60),
+        Hours(2, 60, 120, 15),
+    ]
+    records = (await work.session.exec(select(AuditRecord.tag))).all()
+    assert records == [AuditTag.HOURS_CHANGE, AuditTag.HOURS_CHANGE]
+
+
+async def test_hours_that_cannot_be_leave_the_old_ones(
+    database: Database, make: Factory, work: UnitOfWork
+) -> None:
+    specialist = await make.actor(Role.SPECIALIST)
+    await service.set_hours(work, specialist, EVERY_MORNING)
+    await work.commit()
+
+    async def overlap() -> None:
+        async with database.work() as other:
+            await service.set_hours(other, specialist, [Hours(0, 0, 60), Hours(0, 30, 90)])
+
+    with pytest.raises(Invalid):
+        await overlap()
+    async with database.read() as other:
+        assert len(await service.weekly_hours(other, specialist.id)) == 7
+
+
+@pytest.mark.parametrize("role", [Role.COMMUNE_DOCTOR, Role.TRAINER, Role.COORDINATOR])
+async def test_only_specialists_have_hours(work: UnitOfWork, make: Factory, role: Role) -> None:
+    actor = await make.actor(role)
+    with pytest.raises(Denied):
+        await service.set_hours(work, actor, [])
+
+
+# --- booking ---------------------------------------------------------------------------------
+
+
+async def test_a_case_offers_two_weeks_of_free_slots(work: UnitOfWork, case: Case) -> None:
+    offered = await starts(work, case)
+    assert offered[0] == datetime(2026, 11, 23, 9, 30, tzinfo=LOCAL_ZONE)
+    assert offered[-1] == datetime(2026, 12, 6, 11, 30, tzinfo=LOCAL_ZONE)
+    days = service.by_day((await service.schedule_of(work, case.doctor, case.consult)).slots)
+    assert list(days) == [date(2026, 11, 23) + timedelta(days=n) for n in range(14)]
+    assert len(offered) == sum(len(day) for day in days.values()) == 5 + 13 * 8
+
+
+@pytest.mark.parametrize("side", ["doctor", "specialist"])
+async def test_either_side_books_and_the_case_is_scheduled(
+    work: UnitOfWork, case: Case, side: str
+) -> None:
+    actor: Actor = getattr(case, side)
+    booking = await service.book(work, actor, case.consult.uid, TOMORROW.astimezone(UTC))
+    assert (booking.start_at, booking.end_at) == (TOMORROW, TOMORROW + timedelta(minutes=30))
+    assert booking.booked_by_id == actor.id
+    assert case.consult.state is ConsultState.SCHEDULED
+    (event,) = await list_events(work, f"consult:{case.consult.uid}")
+    assert event.kind == "consult_scheduled"
+    schedule = await service.schedule_of(work, case.doctor, case.consult)
+    assert (schedule.booking, schedule.slots) == (booking, ())
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        TOMORROW + timedelta(minutes=1),
+        TOMORROW.replace(hour=12),
+        TOMORROW.replace(hour=3),
+        TOMORROW - timedelta(days=1),
+        TOMORROW + timedelta(days=13),
+        TOMORROW + timedelta(days=3650),
+        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+        datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-14))),
+    ],
+)
+async def test_a_time_that_is_not_offered_cannot_be_booked(
+    work: UnitOfWork, case: Case, start: datetime
+) -> None:
+    with pytest.raises(Invalid) as refusal:
+        await book(work, case, start)
+    assert [fault.field for fault in refusal.value.fields] == ["start"]
+
+
+@pytest.mark.parametrize(
+    "state", [state for state in ConsultState if state not in service.BOOKABLE]
+)
+async def test_only_a_case_in_hand_is_booked(
+    work: UnitOfWork, make: Factory, state: ConsultState
+) -> None:
+    case = await make.case(state)
+    await service.set_hours(work, case.specialist, EVERY_MORNING)
+    with pytest.raises((Conflict, Missing)):
+        await book(work, case)
+    assert (await work.session.exec(select(Booking))).all() == []
+
+
+async def test_strangers_book_and_cancel_nothing(
+    work: UnitOfWork, make: Factory, case: Case
+) -> None:
+    booking = await book(work, case)
+    other = await make.case(ConsultState.ACCEPTED)
+    for stranger in (other.doctor, other.specialist):
+        with pytest.raises(Missing):
+            await service.book(work, stranger, case.consult.uid, TOMORROW)
+        with pytest.raises(Missing):
+            await service.cancel(work, stranger, booking.uid, "Bận")
+        with pytest.raises(Missing):
+            await service.cancel(work, stranger, "x" * 22, "Bận")
+
+
+async def test_what_is_taken_is_offered_to_nobody_else(
+    work: UnitOfWork, make: Factory, case: Case
+) -> None:
+    await book(work, case)
+    other = await make.case(ConsultState.ACCEPTED, specialist=case.specialist)
+    assert TOMORROW not in await starts(work, other)
+    with pytest.raises(Conflict) as refusal:
+        await book(work, other)
+    assert refusal.value.code == "slot_taken"
+
+
+@pytest.mark.parametrize("side", ["doctor", "specialist"])
+async def test_either_side_cancels_and_the_time_is_free_again(
+    work: UnitOfWork, case: Case, side: str
+) -> None:
+    booking = await book(work, case)
+    actor: Actor = getattr(case, side)
+    await service.cancel(work, actor, booking.uid, "Mất điện")
+    assert (booking.state, booking.cancelled_by_id, booking.reason) == (
+        BookingState.CANCELLED,
+        actor.id,
+        "Mất điện",
+    )
+    assert case.consult.state is ConsultState.ACCEPTED
+    assert TOMORROW in await starts(work, case)
+    assert (await book(work, case)).uid != booking.uid
+    with pytest.raises(Conflict) as refusal:
+        await service.cancel(work, actor, booking.uid, "Lần nữa")
+    assert refusal.value.code == "booking_cancelled"
+
+
+async def test_a_case_that_leaves_its_specialist_gives_its_time_back(
+    work: UnitOfWork, case: Case
+) -> None:
+    booking = await book(work, case)
+    await service.release_bookings(work, case.consult, "Chuyển khoa")
+    await service.release_bookings(work, case.consult, "Lần nữa")
+    assert (booking.state, booking.reason) == (BookingState.CANCELLED, "Chuyển khoa")
+
+
+# --- who sees which day ----------------------------------------------------------------------
+
+
+async def test_a_day_lists_ones_own_appointments_alone(
+    work: UnitOfWork, make: Factory, case: Case
+) -> None:
+    booking = await book(work, case)
+    other = await make.case(ConsultState.ACCEPTED)
+    await service.set_hours(work, other.specialist, EVERY_MORNING)
+    await book(work, other)
+    day = TOMORROW.date()
+    seen = {
+        actor.id: [row.booking.uid for row in (await service.list_days(work, actor, day, 1))[day]]
+        for actor in (case.doctor, case.specialist, await make.actor(Role.COORDINATOR))
+    }
+    assert list(seen.values()) == [[booking.uid], [booking.uid], []]
+
+
+async def test_a_specialist_sees_no_appointment_of_a_case_that_went_on(
+    work: UnitOfWork, case: Case
+) -> None:
+    await book(work, case)
+    case.consult.assigned_id = None
+    work.session.add(case.consult)
+    assert (await service.list_days(work, case.specialist, TOMORROW.date(), 1)) == {
+        TOMORROW.date(): []
+    }
+
+
+async def test_today_is_the_local_day(work: UnitOfWork, case: Case, clock: FakeClock) -> None:
+    await book(work, case, datetime(2026, 11, 24, 8, 0, tzinfo=LOCAL_ZONE))
+    counts = []
+    for hours in (0, 14, 15, 38, 39):
+        clock.set(datetime(2026, 11, 23, 2, 0, tzinfo=UTC) + timedelta(hours=hours))
+        counts.append(len(await service.list_today(work, case.doctor)))
+    assert counts == [0, 0, 1, 1, 0]
+
+
+# --- races -----------------------------------------------------------------------------------
+
+
+async def _try(database: Database, attempt: Attempt) -> str:
+    try:
+        async with database.work() as work:
+            await attempt(work)
+    except TelemedError as refusal:
+        return refusal.code
+    return "done"
+
+
+async def _cases(database: Database, *, same_patient: bool) -> list[Case]:
+    """Fifty cases: of one specialist, or of one patient with many specialists."""
+    async with database.work() as work:
+        make = Factory(work)
+        specialty = await make.specialty()
+        first = await make.case(ConsultState.ACCEPTED)
+        cases = [first]
+        for _ in range(HANDS - 1):
+            specialist = first.specialist
+            if same_patient:
+                specialist = await make.actor(Role.SPECIALIST, specialty=specialty)
+            case = await make.case(
+                ConsultState.ACCEPTED, doctor=first.doctor, specialist=specialist
+            )
+            if same_patient:
+                case.consult.patient_id = first.patient.id or 0
+                work.session.add(case.consult)
+            cases.append(case)
+        for specialist in {case.specialist for case in cases}:
+            await service.set_hours(work, specialist, EVERY_MORNING)
+    return cases
+
+
+async def overlaps(database: Database) -> int:
+    join = (
+        "SELECT count(*) FROM booking a JOIN booking b ON a.id < b.id"
+        " AND (a.specialist_id = b.specialist_id OR a.patient_id = b.patient_id)"
+        " AND a.start_at < b.end_at AND b.start_at < a.end_at"
+        " WHERE a.state = 'booked' AND b.state = 'booked'"
+    )
+    async with database.engine.connect() as connection:
+        return int((await connection.execute(text(join))).scalar_one())
+
+
+@pytest.mark.parametrize("same_patient", [False, True], ids=["one specialist", "one patient"])
+async def test_of_fifty_bookings_of_one_time_one_wins(
+    database: Database, same_patient: bool
+) -> None:
+    cases = await _cases(database, same_patient=same_patient)
+
+    def attempt_of(case: Case) -> Attempt:
+        return lambda work: book(work, case)
+
+    outcomes = await asyncio.gather(*(_try(database, attempt_of(case)) for case in cases))
+    assert Counter(outcomes) == {"done": 1, "slot_taken": HANDS - 1}
+    async with database.read() as work:
+        states = (await work.session.exec(select(Consult.id, Consult.state))).all()
+        bookings = (await work.session.exec(select(Booking))).all()
+        query = select(AuditRecord.person_id).where(col(AuditRecord.tag) == AuditTag.BOOKING_MAKE)
+        written = (await work.session.exec(query)).all()
+    winner = cases[outcomes.index("done")].consult.id
+    assert [booking.consult_id for booking in bookings] == [winner]
+    assert {state for key, state in states if key != winner} == {ConsultState.ACCEPTED}
+    assert len(written) == 1
+    assert await overlaps(database) == 0
+
+
+async def test_fifty_bookings_of_one_case_are_one_appointment(database: Database) -> None:
+    (case, *_) = await _cases(database, same_patient=False)
+    at = [TOMORROW + timedelta(days=number % 10) for number in range(HANDS)]
+
+    def attempt_at(start: datetime) -> Attempt:
+        return lambda work: book(work, case, start)
+
+    outcomes = await asyncio.gather(*(_try(database, attempt_at(start)) for start in at))
+    assert outcomes.count("done") == 1
+    async with database.read() as work:
+        assert len((await work.session.exec(select(Booking))).all()) == 1
+
+
+async def test_different_times_are_booked_side_by_side(database: Database) -> None:
+    cases = await _cases(database, same_patient=False)
+    morning = [TOMORROW + timedelta(minutes=30 * number) for number in range(7)]
+
+    def attempt_of(case: Case, start: datetime) -> Attempt:
+        return lambda work: book(work, case, start)
+
+    pairs = zip(cases, morning * 7, strict=False)
+    outcomes = await asyncio.gather(*(_try(database, attempt_of(*pair)) for pair in pairs))
+    assert outcomes.count("done") == len(morning)
+    assert await overlaps(database) == 0
+
+
+async def test_fifty_cancellations_are_one(database: Database) -> None:
+    (case, *_) = await _cases(database, same_patient=False)
+    async with database.work() as work:
+        booking = await book(work, case)
+
+    def attempt(work: UnitOfWork) -> Awaitable[object]:
+        return service.cancel(work, case.doctor, booking.uid, "Mất điện")
+
+    outcomes = await asyncio.gather(*(_try(database, attempt) for _ in range(HANDS)))
+    assert outcomes.count("done") == 1
+    async with database.read() as work:
+        query = select(AuditRecord).where(col(AuditRecord.tag) == AuditTag.BOOKING_CANCEL)
+        assert len((await work.session.exec(query)).all()) == 1
+        facts = [event.kind for event in await list_events(work, f"consult:{case.consult.uid}")]
+    assert facts == ["consult_scheduled", "consult_unscheduled"]
+
+
+@pytest.mark.parametrize("shared", ["specialist_id", "patient_id"])
+async def test_the_database_itself_refuses_two_at_once(
+    database: Database, work: UnitOfWork, make: Factory, case: Case, shared: str
+) -> None:
+    first = await book(work, case)
+    other = await make.case(ConsultState.ACCEPTED)
+    await work.commit()
+
+    async def insert(start: datetime, end: datetime) -> Booking:
+        columns = {
+            "consult_id": other.consult.id,
+            "specialist_id": other.specialist.id,
+            "patient_id": other.patient.id,
+            "station_id": other.station.id,
+            "booked_by_id": other.doctor.id,
+            "start_at": start,
+            "end_at": end,
+            "created_at": start,
+        }
+        async with database.work() as second:
+            booking = Booking(**(columns | {shared: getattr(first, shared)}))
+            second.session.add(booking)
+            await second.session.flush()
+            return booking
+
+    inside = first.start_at + timedelta(minutes=29)
+    with pytest.raises(IntegrityError):
+        await insert(inside, inside + timedelta(minutes=30))
+    after = await insert(first.end_at, first.end_at + timedelta(minutes=30))
+
+    async def move_back() -> None:
+        async with database.work() as second:
+            booking = await second.session.get_one(Booking, after.id)
+            booking.start_at = inside
+            second.session.add(booking)
+            await second.session.flush()
+
+    with pytest.raises(IntegrityError):
+        await move_back()
+    assert await overlaps(database) == 0
