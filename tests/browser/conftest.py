@@ -20,6 +20,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     StorageState,
+    expect,
     sync_playwright,
 )
 
@@ -42,6 +43,7 @@ ARGUMENTS = [
     "--use-fake-device-for-media-stream",
     "--allow-loopback-in-peer-connection",
 ]
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 # A page that is asked for on purpose and refused is not the page's mistake.
 REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 
