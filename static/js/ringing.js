@@ -3,7 +3,6 @@
  * Who is calling, on every page that listens: a card that floats, a tone, a mark in the title.
  * The hint only says that something rings; who it is comes from the server, for this person alone.
  */
-import { get } from "./api.js";
 import { icon, make, part, warn } from "./dom.js";
 import { t } from "./i18n.js";
 
@@ -83,7 +82,10 @@ class Ringing {
   /** Ask who is calling now. */
   async look() {
     try {
-      const { calls, now } = await get("/sessions/ringing", { retries: 1 });
+      // A page that looks by itself must not keep its reader signed in.
+      const headers = { Accept: "application/json", "X-By-Itself": "1" };
+      const response = await fetch("/sessions/ringing", { headers, cache: "no-store" });
+      const { calls, now } = await response.json();
       this.#show(calls, Date.parse(now));
     } catch {
       // The next hint asks again; a call that could not be shown is seen on the page of the case.

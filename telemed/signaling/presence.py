@@ -73,6 +73,9 @@ class Presence:
         await self._evict(room, before, is_ghost=entry.is_resumed)
         news = "session:peer-state" if entry.is_resumed else "session:peer-joined"
         await self._hub.push(room.tell_of(seat, news))
+        if caller.sid not in self._hub.connections:
+            # Ended by the server while this was being stored: nobody will say so again.
+            await self.lose(room, caller.sid)
         return {
             "protocol": PROTOCOL_VERSION,
             "now": self._hub.clock.now().isoformat(),

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Call, MediaWatch } from "../../static/js/call.js";
+import { Call } from "../../static/js/call.js";
+import { MediaWatch } from "../../static/js/connection.js";
 
 /** A peer connection that only keeps the rules of the signalling state. */
 class FakeConnection {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Live, LiveError, NumberedLog, Seat } from "../../static/js/live.js";
+import { Live, LiveError } from "../../static/js/live.js";
+import { NumberedLog, Seat } from "../../static/js/seat.js";
 
 /** A Socket.IO socket whose server is the test. */
 class FakeSocket {

@@ -4,16 +4,18 @@ import { Call } from "../call.js";
 import { Devices, OwnMedia } from "../devices.js";
 import { find, icon, label, make, say, toast, warn } from "../dom.js";
 import { formatTime, t } from "../i18n.js";
-import { Live, Seat } from "../live.js";
+import { Live } from "../live.js";
+import { Seat } from "../seat.js";
+import { problemWords, situationOf, stateWords, wordsOf } from "./room-words.js";
 
 /**
  * @typedef {import("../devices.js").TrackKind} TrackKind
  * @typedef {import("../devices.js").ProblemKind} ProblemKind
- * @typedef {import("../live.js").Peer} Peer
- * @typedef {import("../live.js").Joined} Joined
- * @typedef {import("../live.js").LogEvent} LogEvent
- * @typedef {"" | "left" | "replaced" | "session_ended" | "revoked" | "link_lost"} Out
- * @typedef {{ text: string, tone?: "" | "w" | "e", act?: string, onAct?: () => void }} Situation
+ * @typedef {import("../seat.js").Peer} Peer
+ * @typedef {import("../seat.js").Joined} Joined
+ * @typedef {import("../seat.js").LogEvent} LogEvent
+ * @typedef {import("./room-words.js").Out} Out
+ * @typedef {import("./room-words.js").Act} Act
  */
 
 const RING_OVER = new Set(["ring_declined", "ring_expired", "participant_joined"]);
@@ -164,62 +166,6 @@ function gotEvent(event) {
   show();
 }
 
-/** @param {string} kind @param {string} name */
-function wordsOf(kind, name) {
-  if (kind === "participant_joined") return t("{name} vào phòng", { name });
-  if (kind === "participant_left") return t("{name} rời phòng", { name });
-  if (kind === "link_lost") return t("{name} mất kết nối", { name });
-  if (kind === "link_restored") return t("{name} nối lại được", { name });
-  if (kind === "ring_started") return t("{name} gọi", { name });
-  if (kind === "ring_declined") return t("{name} chưa vào được lúc này", { name });
-  if (kind === "ring_expired") return t("{name} chưa trả lời", { name });
-  return "";
-}
-
-/** What is going on, in one sentence, with the one act that helps. @returns {Situation} */
-function situation() {
-  if (live.link === "refused") {
-    const onAct = () => location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
-    return { text: t("Phiên làm việc đã hết."), tone: "e", act: t("Đăng nhập lại"), onAct };
-  }
-  if (out === "session_ended") return { text: t("Buổi gọi đã kết thúc.") };
-  if (out === "revoked") return { text: refusal || t("Bạn không còn trong ca này."), tone: "e" };
-  if (out === "replaced") {
-    return { text: t("Bạn đang ở trong phòng trên một trang khác."), act: t("Chuyển về trang này"), onAct: enter };
-  }
-  if (out) return { text: t("Bạn đã rời phòng."), act: t("Vào lại phòng"), onAct: enter };
-  if (!seat.isIn && peers.size > 0) {
-    return { text: t("Mất kết nối với máy chủ, đang nối lại. Hình và tiếng vẫn đi thẳng nếu đường truyền còn."), tone: "w" };
-  }
-  if (!seat.isIn) return { text: t("Đang vào phòng…") };
-  const peer = peers.values().next().value;
-  return peer ? withPeer(peer) : alone();
-}
-
-/** @returns {Situation} */
-function alone() {
-  if (ringsUntil > Date.now()) return { text: t("Đang gọi {name}…", { name: other }) };
-  const act = t("Gọi {name}", { name: other });
-  const onAct = () => void callAgain();
-  if (hasBeenCalled) return { text: t("{name} chưa có trong phòng.", { name: other }), tone: "w", act, onAct };
-  return { text: t("Chỉ có bạn trong phòng."), act, onAct };
-}
-
-/** @param {Peer} peer @returns {Situation} */
-function withPeer(peer) {
-  const { name } = peer;
-  const state = connections.get(peer.participant) ?? "new";
-  if (state === "connected" && peer.connected) return { text: "" };
-  if (state === "connected") {
-    return { text: t("{name} mất kết nối với máy chủ, đang nối lại.", { name }), tone: "w" };
-  }
-  if (!peer.connected) return { text: t("{name} mất kết nối. Phòng giữ chỗ trong 1 phút.", { name }), tone: "w" };
-  if (state === "disconnected" || state === "failed") {
-    return { text: t("Mất hình và tiếng của {name}, đang nối lại.", { name }), tone: "w" };
-  }
-  return { text: t("Đang nối hình và tiếng với {name}…", { name }) };
-}
-
 let isShowPending = false;
 
 /** Once for whatever happens together. */
@@ -232,8 +178,26 @@ function show() {
   });
 }
 
+/** @type {Record<Act, () => void>} */
+const acts = {
+  sign_in: () => location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`),
+  enter,
+  call: () => void callAgain(),
+};
+
 function render() {
-  const { text, tone = "", act = "", onAct } = situation();
+  const peer = peers.values().next().value ?? null;
+  const { text, tone = "", act, label: words = "" } = situationOf({
+    link: live.link,
+    out,
+    refusal,
+    isIn: seat.isIn,
+    peer,
+    connection: connections.get(peer?.participant ?? "") ?? "new",
+    other,
+    isRinging: ringsUntil > Date.now(),
+    hasBeenCalled,
+  });
   const box = find("[data-role=situation]", HTMLElement);
   box.hidden = !text;
   box.className = `note split ${tone}`;
@@ -243,8 +207,8 @@ function render() {
   }
   const button = find("[data-role=situation-act]", HTMLButtonElement);
   button.hidden = !act;
-  button.textContent = act;
-  button.onclick = onAct ?? null;
+  button.textContent = words;
+  button.onclick = act ? acts[act] : null;
   showPeople();
   showControls();
 }
@@ -264,11 +228,6 @@ function showPeople() {
   const people = find("[data-role=people]", HTMLElement);
   const names = [t("Bạn"), ...[...peers.values()].map(({ name }) => name)];
   people.replaceChildren(...names.map((name) => make("li", { class: "row soft" }, icon("user"), make("span", {}, name))));
-}
-
-/** @param {{ muted: boolean, camera_off: boolean }} state */
-function stateWords({ muted, camera_off }) {
-  return `${muted ? t("Tiếng tắt") : t("Tiếng bật")}, ${camera_off ? t("Hình tắt") : t("Hình bật")}`;
 }
 
 function showControls() {
@@ -296,16 +255,6 @@ function showProblem(kind, problem) {
   place.hidden = !problem;
   if (problem) label(place, "warn", problemWords(kind, problem));
   void showDevices();
-}
-
-/** @param {TrackKind} kind @param {ProblemKind} problem */
-function problemWords(kind, problem) {
-  const what = kind === "audio" ? t("micrô") : t("camera");
-  if (problem === "denied") return t("Trình duyệt chưa cho dùng {what}. Bấm biểu tượng khóa cạnh địa chỉ trang để cho phép.", { what });
-  if (problem === "absent") return t("Máy này không có {what}, hoặc {what} chưa cắm.", { what });
-  if (problem === "busy") return t("Chương trình khác đang giữ {what}. Tắt chương trình đó rồi bật lại.", { what });
-  if (problem === "insecure") return t("Trang không mở qua HTTPS nên không dùng được {what}.", { what });
-  return t("Chưa mở được {what}. Chọn thiết bị khác.", { what });
 }
 
 async function showDevices() {

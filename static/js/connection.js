@@ -1,0 +1,338 @@
+// @ts-check
+/**
+ * One peer connection to one other participant: perfect negotiation, tracks, what has come in.
+ * No DOM, no server. docs/protocol.md section 7.
+ */
+
+const STALLED_AFTER_MS = 1500;
+const SILENT_AFTER_MS = 7000;
+const SLOW_AFTER_MS = 5000;
+const TROUBLE_AGAIN_AFTER_MS = 4000;
+const RENEW_AFTER_MS = 15000;
+const FLOWING_PACKETS = 5;
+
+/**
+ * @typedef {import("./seat.js").Peer} Peer
+ * @typedef {import("./seat.js").Joined} Joined
+ * @typedef {import("./seat.js").Signal} Signal
+ * @typedef {"audio" | "video"} TrackKind
+ * @typedef {{ description: RTCSessionDescriptionInit } | { candidate: RTCIceCandidateInit | null }} SignalContent
+ * @typedef {{ framesDecoded: number, packetsReceived: number, pulse: number, roundTripMs: number | null }} Figures
+ *
+ * @typedef {object} CallParts
+ * @property {(kind: Signal["kind"], to: string, epoch: number, content: SignalContent) => Promise<unknown>} send
+ * @property {(participant: string, track: MediaStreamTrack) => void} onTrack
+ * @property {(participant: string, state: RTCPeerConnectionState) => void} onConnection
+ * @property {(participant: string) => void} onTrouble Media has stopped coming: look at the link, then `restart`.
+ * @property {() => void} onRenew Restarting did not help: join anew.
+ * @property {(config: RTCConfiguration) => RTCPeerConnection} [createConnection]
+ * @property {() => number} [now] Milliseconds that only grow.
+ */
+
+/** Tells silence that is meant from silence that is a broken path. */
+export class MediaWatch {
+  #pulse = -1;
+  #startedAt;
+  #beatAt;
+  #wasFlowing = false;
+
+  /** @param {number} now */
+  constructor(now) {
+    this.#startedAt = now;
+    this.#beatAt = now;
+  }
+
+  /**
+   * @param {number} pulse a count of everything received, media and consent checks alike
+   * @param {RTCPeerConnectionState} state
+   * @param {number} now
+   * @returns {boolean} true when nothing comes that should be coming
+   */
+  isStalled(pulse, state, now) {
+    if (pulse !== this.#pulse) {
+      this.#wasFlowing = this.#pulse >= 0 && pulse - this.#pulse >= FLOWING_PACKETS;
+      this.#pulse = pulse;
+      this.#beatAt = now;
+    }
+    if (state === "disconnected" || state === "failed") return true;
+    if (state !== "connected") return now - this.#startedAt >= SLOW_AFTER_MS;
+    // A peer with everything switched off still answers the consent checks, every few seconds.
+    return now - this.#beatAt >= (this.#wasFlowing ? STALLED_AFTER_MS : SILENT_AFTER_MS);
+  }
+}
+
+/** One RTCPeerConnection to one other participant, of one epoch; begun before it is known whom to. */
+export class Connection {
+  /** @type {Peer | null} */
+  #peer = null;
+  /** What has to be sent once it is known to whom. @type {[Signal["kind"], SignalContent][]} */
+  #unaddressed = [];
+  #parts;
+  #pc;
+  #tracks;
+  #local;
+  /** @type {Promise<void>} */
+  #chain = Promise.resolve();
+  #isOfferWanted = false;
+  #isIgnoringOffer = false;
+  #isClosed = false;
+  hasSentIntoTheVoid = false;
+  /** @type {RTCIceCandidateInit[]} */
+  #earlyCandidates = [];
+  /** @type {Map<TrackKind, RTCRtpSender>} */
+  #senders = new Map();
+  #watch;
+  /** @type {number | null} */
+  #troubleAt = null;
+  #toldAt = -Infinity;
+
+  /**
+   * @param {RTCConfiguration} config
+   * @param {Map<TrackKind, MediaStreamTrack | null>} tracks shared with the call
+   * @param {MediaStream | null} local what the tracks are heard and seen together as
+   * @param {Required<CallParts>} parts
+   */
+  constructor(config, tracks, local, parts) {
+    this.epoch = 0;
+    this.#tracks = tracks;
+    this.#local = local;
+    this.#parts = parts;
+    this.#watch = new MediaWatch(parts.now());
+    this.#pc = parts.createConnection(config);
+    this.#pc.onnegotiationneeded = () => this.offer();
+    this.#pc.onicecandidate = ({ candidate }) =>
+      this.#send("candidate", { candidate: plainCandidate(candidate) });
+    this.#pc.ontrack = ({ track }) => this.#peer && parts.onTrack(this.#peer.participant, track);
+    this.#pc.onconnectionstatechange = () => this.#gotState();
+  }
+
+  get state() {
+    return this.#pc.connectionState;
+  }
+
+  get isWell() {
+    return this.state === "connected" && !this.hasSentIntoTheVoid && this.#troubleAt === null;
+  }
+
+  /** @param {Peer} peer */
+  update(peer) {
+    this.#peer = peer;
+  }
+
+  /**
+   * Whom it is to, from now on.
+   * @param {Peer} peer
+   * @param {number} epoch
+   */
+  address(peer, epoch) {
+    this.#peer = peer;
+    this.epoch = epoch;
+    this.#watch = new MediaWatch(this.#parts.now());
+    for (const [kind, content] of this.#unaddressed.splice(0)) this.#send(kind, content);
+  }
+
+  /** @param {RTCConfiguration} config */
+  configure(config) {
+    this.#pc.setConfiguration(config);
+  }
+
+  /** Be the side that begins: two sections, audio then video, whatever is switched off. */
+  begin() {
+    const streams = this.#local ? [this.#local] : [];
+    for (const kind of /** @type {const} */ (["audio", "video"])) {
+      const with_ = this.#tracks.get(kind) ?? kind;
+      const transceiver = this.#pc.addTransceiver(with_, { direction: "sendrecv", streams });
+      this.#senders.set(kind, transceiver.sender);
+    }
+    // At once, instead of when the browser gets round to asking for it.
+    this.offer();
+  }
+
+  /** Offer as soon as what came before is done. */
+  offer() {
+    if (this.#isOfferWanted) return;
+    this.#isOfferWanted = true;
+    this.#then(async () => {
+      this.#isOfferWanted = false;
+      await this.#pc.setLocalDescription();
+      this.#sendLocal();
+    });
+  }
+
+  /** Find a new path. */
+  restart() {
+    this.hasSentIntoTheVoid = false;
+    this.#pc.restartIce();
+    this.offer();
+  }
+
+  /** @param {Signal} signal */
+  got(signal) {
+    const { description, candidate } = signal;
+    this.#then(async () => {
+      if (description) await this.#gotDescription(description);
+      else await this.#gotCandidate(candidate ?? null);
+    });
+  }
+
+  /**
+   * @param {TrackKind} kind
+   * @param {MediaStreamTrack | null} track
+   */
+  async replaceTrack(kind, track) {
+    await this.#senders.get(kind)?.replaceTrack(track);
+  }
+
+  /** Look at what has come in; told as trouble when nothing has. */
+  async look() {
+    const { pulse } = await this.figures();
+    if (this.#isClosed) return;
+    const now = this.#parts.now();
+    if (this.#watch.isStalled(pulse, this.state, now)) this.#inTrouble(now);
+    else if (this.state === "connected") this.#troubleAt = null;
+  }
+
+  /** @returns {Promise<Figures>} */
+  async figures() {
+    const figures = { framesDecoded: 0, packetsReceived: 0, pulse: 0, roundTripMs: null };
+    const report = await this.#pc.getStats();
+    report.forEach((entry) => addFigures(figures, entry));
+    return figures;
+  }
+
+  close() {
+    this.#isClosed = true;
+    this.#pc.onnegotiationneeded = null;
+    this.#pc.onicecandidate = null;
+    this.#pc.ontrack = null;
+    this.#pc.onconnectionstatechange = null;
+    this.#pc.close();
+  }
+
+  /** @param {number} now */
+  #inTrouble(now) {
+    const peer = this.#peer;
+    if (!peer) return;
+    this.#troubleAt ??= now;
+    // One side first, so that both do not make new connections at the same moment.
+    const patience = peer.polite ? 2 * RENEW_AFTER_MS : RENEW_AFTER_MS;
+    if (peer.connected && now - this.#troubleAt >= patience) {
+      this.#troubleAt = now;
+      this.#parts.onRenew();
+    } else if (now - this.#toldAt >= TROUBLE_AGAIN_AFTER_MS) {
+      this.#toldAt = now;
+      this.#parts.onTrouble(peer.participant);
+    }
+  }
+
+  #gotState() {
+    if (this.state === "connected") this.#troubleAt = null;
+    if (this.#peer) this.#parts.onConnection(this.#peer.participant, this.state);
+  }
+
+  /** @param {RTCSessionDescriptionInit} description */
+  async #gotDescription(description) {
+    const pc = this.#pc;
+    const isGlare = description.type === "offer" && pc.signalingState === "have-local-offer";
+    this.#isIgnoringOffer = isGlare && !this.#peer?.polite;
+    if (this.#isIgnoringOffer) return;
+    // An answer to an offer that has been rolled back, or a repeated one.
+    if (description.type === "answer" && pc.signalingState !== "have-local-offer") return;
+    // With an offer of our own out, the browser rolls it back by itself.
+    await pc.setRemoteDescription(description);
+    for (const candidate of this.#earlyCandidates.splice(0)) await pc.addIceCandidate(candidate);
+    if (description.type !== "offer") return;
+    // The browser does these one after the other by itself.
+    const attached = this.#attachTracks();
+    await pc.setLocalDescription();
+    this.#sendLocal();
+    await attached;
+  }
+
+  /** @param {RTCIceCandidateInit | null} candidate */
+  async #gotCandidate(candidate) {
+    if (!candidate || this.#isIgnoringOffer) return;
+    if (this.#pc.remoteDescription) await this.#pc.addIceCandidate(candidate);
+    else this.#earlyCandidates.push(candidate);
+  }
+
+  async #attachTracks() {
+    const replaced = [];
+    for (const transceiver of this.#pc.getTransceivers()) {
+      const { receiver, sender } = transceiver;
+      const kind = /** @type {TrackKind} */ (receiver.track.kind);
+      if (this.#senders.get(kind) === sender) continue;
+      this.#senders.set(kind, sender);
+      transceiver.direction = "sendrecv";
+      if (this.#local) sender.setStreams?.(this.#local);
+      replaced.push(sender.replaceTrack(this.#tracks.get(kind) ?? null));
+    }
+    await Promise.all(replaced);
+  }
+
+  #sendLocal() {
+    const local = this.#pc.localDescription;
+    if (!local || local.type === "rollback" || local.type === "pranswer") return;
+    this.#send(local.type, { description: { type: local.type, sdp: local.sdp } });
+  }
+
+  /**
+   * @param {Signal["kind"]} kind
+   * @param {SignalContent} content
+   */
+  #send(kind, content) {
+    if (!this.#peer) {
+      this.#unaddressed.push([kind, content]);
+      return;
+    }
+    this.#parts.send(kind, this.#peer.participant, this.epoch, content).catch(() => {
+      this.hasSentIntoTheVoid = true;
+    });
+  }
+
+  /**
+   * What arrives is worked off in order, one after the other.
+   * @param {() => Promise<void>} step
+   */
+  #then(step) {
+    this.#chain = this.#chain.then(async () => {
+      if (this.#isClosed) return;
+      try {
+        await step();
+      } catch (error) {
+        if (this.#isClosed) return;
+        // Nonsense from the other side leaves the connection as it was; the watch finds it if it
+        // was needed.
+        console.warn("signal not taken", error);
+      }
+    });
+  }
+}
+
+/**
+ * Exactly the fields of the protocol; browsers add their own.
+ * @param {RTCIceCandidate | null} candidate
+ * @returns {RTCIceCandidateInit | null}
+ */
+function plainCandidate(candidate) {
+  if (!candidate) return null;
+  const { candidate: line, sdpMid, sdpMLineIndex, usernameFragment } = candidate;
+  return { candidate: line, sdpMid, sdpMLineIndex, usernameFragment };
+}
+
+/**
+ * @param {Figures} figures
+ * @param {any} entry
+ */
+function addFigures(figures, entry) {
+  if (entry.type === "inbound-rtp") {
+    figures.packetsReceived += entry.packetsReceived ?? 0;
+    figures.pulse += entry.packetsReceived ?? 0;
+    figures.framesDecoded += entry.framesDecoded ?? 0;
+  } else if (entry.type === "candidate-pair" && entry.nominated) {
+    figures.pulse += (entry.responsesReceived ?? 0) + (entry.requestsReceived ?? 0);
+    if (entry.currentRoundTripTime !== undefined) {
+      figures.roundTripMs = Math.round(entry.currentRoundTripTime * 1000);
+    }
+  }
+}

@@ -1,0 +1,105 @@
+// @ts-check
+/** What the room says: what is going on in one sentence, what happened, what is wrong. No DOM. */
+import { t } from "../i18n.js";
+
+/**
+ * @typedef {import("../devices.js").TrackKind} TrackKind
+ * @typedef {import("../devices.js").ProblemKind} ProblemKind
+ * @typedef {import("../live.js").LinkState} LinkState
+ * @typedef {import("../seat.js").Peer} Peer
+ *
+ * @typedef {"" | "left" | "replaced" | "session_ended" | "revoked" | "link_lost"} Out
+ * @typedef {"sign_in" | "enter" | "call"} Act
+ * @typedef {{ text: string, tone?: "" | "w" | "e", act?: Act, label?: string }} Situation
+ *
+ * @typedef {object} Facts
+ * @property {LinkState} link
+ * @property {Out} out Why the page is outside; "" while it is inside, or on its way.
+ * @property {string} refusal The server's words for a refused join.
+ * @property {boolean} isIn
+ * @property {Peer | null} peer The other one, if somebody is there.
+ * @property {RTCPeerConnectionState} connection
+ * @property {string} other Whom one waits for.
+ * @property {boolean} isRinging
+ * @property {boolean} hasBeenCalled
+ */
+
+/**
+ * What is going on, with the one act that helps; no text when there is nothing to say.
+ * @param {Facts} facts
+ * @returns {Situation}
+ */
+export function situationOf(facts) {
+  if (facts.link === "refused") {
+    return { text: t("Phiên làm việc đã hết."), tone: "e", act: "sign_in", label: t("Đăng nhập lại") };
+  }
+  if (facts.out) return outside(facts.out, facts.refusal);
+  if (!facts.isIn && facts.peer) {
+    const text = t("Mất kết nối với máy chủ, đang nối lại. Hình và tiếng vẫn đi thẳng nếu đường truyền còn.");
+    return { text, tone: "w" };
+  }
+  if (!facts.isIn) return { text: t("Đang vào phòng…") };
+  return facts.peer ? withPeer(facts.peer, facts.connection) : alone(facts);
+}
+
+/** @param {Out} out @param {string} refusal @returns {Situation} */
+function outside(out, refusal) {
+  if (out === "session_ended") return { text: t("Buổi gọi đã kết thúc.") };
+  if (out === "revoked") return { text: refusal || t("Bạn không còn trong ca này."), tone: "e" };
+  if (out === "replaced") {
+    const text = t("Bạn đang ở trong phòng trên một trang khác.");
+    return { text, act: "enter", label: t("Chuyển về trang này") };
+  }
+  return { text: t("Bạn đã rời phòng."), act: "enter", label: t("Vào lại phòng") };
+}
+
+/** @param {Facts} facts @returns {Situation} */
+function alone({ other: name, isRinging, hasBeenCalled }) {
+  if (isRinging) return { text: t("Đang gọi {name}…", { name }) };
+  /** @type {Situation} */
+  const call = { text: t("Chỉ có bạn trong phòng."), act: "call", label: t("Gọi {name}", { name }) };
+  return hasBeenCalled ? { ...call, text: t("{name} chưa có trong phòng.", { name }), tone: "w" } : call;
+}
+
+/** @param {Peer} peer @param {RTCPeerConnectionState} connection @returns {Situation} */
+function withPeer(peer, connection) {
+  const { name } = peer;
+  if (connection === "connected" && peer.connected) return { text: "" };
+  if (connection === "connected") {
+    return { text: t("{name} mất kết nối với máy chủ, đang nối lại.", { name }), tone: "w" };
+  }
+  if (!peer.connected) {
+    return { text: t("{name} mất kết nối. Phòng giữ chỗ trong 1 phút.", { name }), tone: "w" };
+  }
+  if (connection === "disconnected" || connection === "failed") {
+    return { text: t("Mất hình và tiếng của {name}, đang nối lại.", { name }), tone: "w" };
+  }
+  return { text: t("Đang nối hình và tiếng với {name}…", { name }) };
+}
+
+/** @param {string} kind @param {string} name */
+export function wordsOf(kind, name) {
+  if (kind === "participant_joined") return t("{name} vào phòng", { name });
+  if (kind === "participant_left") return t("{name} rời phòng", { name });
+  if (kind === "link_lost") return t("{name} mất kết nối", { name });
+  if (kind === "link_restored") return t("{name} nối lại được", { name });
+  if (kind === "ring_started") return t("{name} gọi", { name });
+  if (kind === "ring_declined") return t("{name} chưa vào được lúc này", { name });
+  if (kind === "ring_expired") return t("{name} chưa trả lời", { name });
+  return "";
+}
+
+/** @param {{ muted: boolean, camera_off: boolean }} state */
+export function stateWords({ muted, camera_off }) {
+  return `${muted ? t("Tiếng tắt") : t("Tiếng bật")}, ${camera_off ? t("Hình tắt") : t("Hình bật")}`;
+}
+
+/** @param {TrackKind} kind @param {ProblemKind} problem */
+export function problemWords(kind, problem) {
+  const what = kind === "audio" ? t("micrô") : t("camera");
+  if (problem === "denied") return t("Trình duyệt chưa cho dùng {what}. Bấm biểu tượng khóa cạnh địa chỉ trang để cho phép.", { what });
+  if (problem === "absent") return t("Máy này không có {what}, hoặc {what} chưa cắm.", { what });
+  if (problem === "busy") return t("Chương trình khác đang giữ {what}. Tắt chương trình đó rồi bật lại.", { what });
+  if (problem === "insecure") return t("Trang không mở qua HTTPS nên không dùng được {what}.", { what });
+  return t("Chưa mở được {what}. Chọn thiết bị khác.", { what });
+}

@@ -1,0 +1,302 @@
+// @ts-check
+/**
+ * A seat in a live session: joins, comes back after every broken link, keeps what is unsent, and puts
+ * the numbered events in order. No DOM.
+ */
+import { LiveError } from "./live.js";
+
+/**
+ * @typedef {import("./live.js").Live} Live
+ * @typedef {{ number: number, at: string, kind: string, participant: string | null, person: string | null, name: string | null, data: Record<string, any> }} LogEvent
+ * @typedef {{ participant: string, person: string, name: string, role: string, connected: boolean, epoch: number | null, polite: boolean, muted: boolean, camera_off: boolean, joined_at: string }} Peer
+ * @typedef {{ id: string, kind: string, state: string, consult: string | null, started_at: string | null, ring_expires_at: string | null }} SessionFacts
+ * @typedef {{ now: string, session: SessionFacts, participant: string, participant_token: string, epoch: number, resumed: boolean, participants: Peer[], ice_servers: RTCIceServer[], events: LogEvent[], last_event: number, more: boolean }} Joined
+ * @typedef {{ session: string, from: string, kind: "offer" | "answer" | "candidate", epoch: number, description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit | null }} Signal
+ */
+
+/** Puts numbered events in order, each once, and fetches what is missing. */
+export class NumberedLog {
+  #last = 0;
+  /** @type {Map<number, LogEvent>} */
+  #early = new Map();
+  #isFetching = false;
+  #fetch;
+  #onEvent;
+
+  /**
+   * @param {object} parts
+   * @param {(after: number) => Promise<{ events: LogEvent[], more: boolean }>} parts.fetch
+   * @param {(event: LogEvent) => void} parts.onEvent
+   */
+  constructor({ fetch, onEvent }) {
+    this.#fetch = fetch;
+    this.#onEvent = onEvent;
+  }
+
+  get last() {
+    return this.#last;
+  }
+
+  /** @param {LogEvent} event */
+  take(event) {
+    if (event.number <= this.#last) return;
+    this.#early.set(event.number, event);
+    this.#deliver();
+    if (this.#early.size > 0) void this.fetchMissing();
+  }
+
+  /** Ask for everything after the last number, until there is no more. */
+  async fetchMissing() {
+    if (this.#isFetching) return;
+    this.#isFetching = true;
+    try {
+      let more = true;
+      while (more) {
+        const answer = await this.#fetch(this.#last);
+        more = answer.more && answer.events.length > 0;
+        this.takeAll(answer.events);
+      }
+    } catch (error) {
+      // The next event, or the next join, asks again.
+      if (!(error instanceof LiveError)) throw error;
+    } finally {
+      this.#isFetching = false;
+    }
+  }
+
+  /** @param {LogEvent[]} events */
+  takeAll(events) {
+    for (const event of events) if (event.number > this.#last) this.#early.set(event.number, event);
+    this.#deliver();
+  }
+
+  #deliver() {
+    let next = this.#early.get(this.#last + 1);
+    while (next) {
+      this.#early.delete(next.number);
+      this.#last = next.number;
+      this.#onEvent(next);
+      next = this.#early.get(this.#last + 1);
+    }
+  }
+}
+
+/**
+ * What a page wants to hear of its seat.
+ * @typedef {object} SeatListeners
+ * @property {(joined: Joined) => void} onJoined After every join, the first and each later one.
+ * @property {(event: LogEvent) => void} onEvent Each event of the log once, in order.
+ * @property {(signal: Signal) => void} onSignal
+ * @property {(peer: Peer) => void} onPeer Somebody came in or changed.
+ * @property {(participant: string, reason: string) => void} onPeerLeft
+ * @property {(reason: string) => void} onEvicted No longer inside, and not coming back by itself.
+ * @property {(error: LiveError) => void} onRefused The join was refused.
+ * @property {(key: string, error: LiveError) => void} onChatRefused
+ */
+
+/** A place in one live session: joins, comes back after every broken link, keeps what is unsent. */
+export class Seat {
+  #live;
+  #session;
+  #to;
+  /** @type {{ epoch: number, participant_token: string } | null} */
+  #held = null;
+  #isWanted = false;
+  #isIn = false;
+  /** @type {{ muted: boolean, camera_off: boolean } | null} */
+  #state = null;
+  /** @type {Map<string, string>} */
+  #unsentChat = new Map();
+  #log;
+  #undoLink = () => {};
+
+  /**
+   * @param {Live} live
+   * @param {string} session
+   * @param {SeatListeners} listeners
+   */
+  constructor(live, session, listeners) {
+    this.#live = live;
+    this.#session = session;
+    this.#to = listeners;
+    this.#log = new NumberedLog({
+      fetch: (after) => live.send("session:replay", { session, after }),
+      onEvent: (event) => this.#gotEvent(event),
+    });
+    this.#hear("session:event", (event) => this.#isIn && this.#log.take(event));
+    this.#hear("session:signal", (signal) => this.#isIn && this.#to.onSignal(signal));
+    this.#hear("session:peer-joined", ({ peer }) => this.#isIn && this.#to.onPeer(peer));
+    this.#hear("session:peer-state", ({ peer }) => this.#isIn && this.#to.onPeer(peer));
+    this.#hear("session:peer-left", ({ participant, reason }) =>
+      this.#to.onPeerLeft(participant, reason),
+    );
+    this.#hear("session:evicted", ({ reason }) => this.#gotEvicted(reason));
+  }
+
+  get isIn() {
+    return this.#isIn;
+  }
+
+  /** Go in now, and again after every broken link. */
+  enter() {
+    this.#undoLink();
+    this.#isWanted = true;
+    this.#undoLink = this.#live.onLink((link) => {
+      this.#isIn = false;
+      if (link === "up") void this.#join();
+    });
+  }
+
+  /** Go in anew: every peer connection of this page is made afresh. */
+  renew() {
+    this.#held = null;
+    return this.#join();
+  }
+
+  /** Go out; the session goes on. */
+  async leave() {
+    this.#stop();
+    await this.#live.send("session:leave", { session: this.#session });
+  }
+
+  /** End the session for everybody. */
+  async end() {
+    await this.#live.send("session:end", { session: this.#session });
+  }
+
+  /** Call those who are not inside. */
+  ring() {
+    return this.#live.send("session:ring", { session: this.#session });
+  }
+
+  /**
+   * Send something to the peer connection of one other participant.
+   * @param {"offer" | "answer" | "candidate"} kind
+   * @param {string} to
+   * @param {number} epoch
+   * @param {{ description: RTCSessionDescriptionInit } | { candidate: RTCIceCandidateInit | null }} content
+   */
+  signal(kind, to, epoch, content) {
+    if (!this.#isIn) return Promise.reject(new LiveError({ code: "link_lost" }));
+    return this.#live.send(`session:${kind}`, { session: this.#session, to, epoch, ...content });
+  }
+
+  /**
+   * Say what the own devices are doing; said again after every join.
+   * @param {{ muted: boolean, camera_off: boolean }} state
+   */
+  tell(state) {
+    this.#state = state;
+    void this.#sendState();
+  }
+
+  /**
+   * Say something to everybody; kept and sent again until the server has it.
+   * @param {string} text
+   * @returns {string} the key under which it will appear in the log
+   */
+  say(text) {
+    const key = crypto.randomUUID();
+    this.#unsentChat.set(key, text);
+    void this.#sendChat(key, text);
+    return key;
+  }
+
+  /**
+   * @param {string} push
+   * @param {(payload: any) => void} listener
+   */
+  #hear(push, listener) {
+    this.#live.on(push, (payload) => {
+      if (payload.session === this.#session) listener(payload);
+    });
+  }
+
+  async #join() {
+    try {
+      /** @type {Joined} */
+      const joined = await this.#live.send("session:join", {
+        session: this.#session,
+        last_event: this.#log.last,
+        ...this.#held,
+      });
+      if (!this.#isWanted) return;
+      this.#gotJoined(joined);
+    } catch (error) {
+      if (!(error instanceof LiveError)) throw error;
+      await this.#gotJoinError(error);
+    }
+  }
+
+  /** @param {Joined} joined */
+  #gotJoined(joined) {
+    this.#isIn = true;
+    this.#held = { epoch: joined.epoch, participant_token: joined.participant_token };
+    // First who is who, then what they did.
+    this.#to.onJoined(joined);
+    this.#log.takeAll(joined.events);
+    if (joined.more) void this.#log.fetchMissing();
+    void this.#sendState();
+    for (const [key, text] of this.#unsentChat) void this.#sendChat(key, text);
+  }
+
+  /** @param {LiveError} error */
+  async #gotJoinError(error) {
+    if (error.code === "link_lost" || !this.#isWanted) return;
+    if (error.code === "no_answer") {
+      if (await this.#live.check()) await this.#join();
+      return;
+    }
+    this.#stop();
+    this.#to.onRefused(error);
+  }
+
+  async #sendState() {
+    if (!this.#isIn || !this.#state) return;
+    // Lost on a broken link, said again by the join that follows.
+    await this.#live
+      .send("session:state", { session: this.#session, ...this.#state })
+      .catch(() => {});
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} text
+   */
+  async #sendChat(key, text) {
+    if (!this.#isIn) return;
+    try {
+      await this.#live.send("session:chat", { session: this.#session, text, key });
+      this.#unsentChat.delete(key);
+    } catch (error) {
+      if (!(error instanceof LiveError)) throw error;
+      if (error.isUnanswered) {
+        if (await this.#live.check()) await this.#sendChat(key, text);
+        return;
+      }
+      this.#unsentChat.delete(key);
+      this.#to.onChatRefused(key, error);
+    }
+  }
+
+  /** @param {LogEvent} event */
+  #gotEvent(event) {
+    if (event.kind === "chat") this.#unsentChat.delete(event.data.key);
+    this.#to.onEvent(event);
+  }
+
+  /** @param {string} reason */
+  #gotEvicted(reason) {
+    if (!this.#isWanted) return;
+    this.#stop();
+    this.#to.onEvicted(reason);
+  }
+
+  #stop() {
+    this.#isWanted = false;
+    this.#isIn = false;
+    this.#held = null;
+    this.#undoLink();
+    this.#undoLink = () => {};
+  }
+}
