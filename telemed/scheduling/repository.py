@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from telemed.accounts.models import Person
 from telemed.accounts.permissions import Actor
+from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import Consult
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import Missing
@@ -85,12 +86,14 @@ async def _stations(work: UnitOfWork, ids: set[int]) -> dict[int, Facility]:
     return {station.id or 0: station for station in (await work.session.exec(query)).all()}
 
 
-async def find_current(work: UnitOfWork, consult_id: int) -> Booking | None:
-    """The booked time of a consult, None when it has none."""
+async def find_current(work: UnitOfWork, consult: Consult) -> Booking | None:
+    """The booked time that a consult waits for, None when it has none or met at it."""
     query = select(Booking).where(
-        col(Booking.consult_id) == consult_id, col(Booking.state) == BookingState.BOOKED
+        col(Booking.consult_id) == consult.id, col(Booking.state) == BookingState.BOOKED
     )
-    return (await work.session.exec(query)).first()
+    if consult.state is not ConsultState.SCHEDULED:
+        query = query.where(col(Booking.end_at) > work.now())
+    return (await work.session.exec(query.order_by(col(Booking.start_at).desc()))).first()
 
 
 async def get_booking(work: UnitOfWork, uid: str) -> tuple[Booking, Consult]:

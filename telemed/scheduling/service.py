@@ -78,7 +78,7 @@ async def set_hours(work: UnitOfWork, actor: Actor, hours: Sequence[Hours]) -> N
 async def schedule_of(work: UnitOfWork, actor: Actor, consult: Consult) -> CaseSchedule:
     """The booked time of a case that the actor may read, or what is free in two weeks."""
     require(actor, Action.SCHEDULE_READ, consults.facts_of(consult, work))
-    booking = await find_current(work, consult.id or 0)
+    booking = await find_current(work, consult)
     if booking is not None or consult.state not in BOOKABLE:
         return CaseSchedule(booking, ())
     return CaseSchedule(None, await _free(work, consult))
@@ -108,7 +108,7 @@ async def book(work: UnitOfWork, actor: Actor, consult_uid: str, start: datetime
     Raises Missing, Invalid (no such slot), Conflict (taken meanwhile, or the case moved on).
     """
     consult = await consults.get_case(work, actor, consult_uid, Action.BOOKING_WRITE, lock=True)
-    if consult.state not in BOOKABLE:
+    if consult.state not in BOOKABLE or await find_current(work, consult):
         raise Conflict("not_bookable", N_("Ca này hiện không đặt lịch được. Tải lại để xem."))
     await _take_turns(work, consult)
     slot = await _slot_at(work, consult, start)
@@ -183,8 +183,8 @@ async def cancel(work: UnitOfWork, actor: Actor, booking_uid: str, reason: str) 
 
 
 async def release_bookings(work: UnitOfWork, consult: Consult, reason: str) -> None:
-    """Free the time of a case that left its specialist."""
-    booking = await find_current(work, consult.id or 0)
+    """Free the time of a case that needs it no more, or left its specialist."""
+    booking = await find_current(work, consult)
     if booking is not None:
         booking.state = BookingState.CANCELLED
         booking.reason = reason
