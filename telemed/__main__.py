@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from telemed.commands import COMMANDS, CommandFailed
+from telemed.commands.refusals import told_in_words
 from telemed.core.config import SettingError, load_settings
 from telemed.core.logs import set_up
 
@@ -27,8 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.needs_key:
             settings.signing_key()
         set_up(settings.log_level)
-        given.run(settings, given)
-    except (SettingError, CommandFailed) as problem:
+        with told_in_words():
+            given.run(settings, given)
+    except (SettingError, CommandFailed, OSError) as problem:
         print(f"telemed: {problem}", file=sys.stderr)
         return 2
     return 0

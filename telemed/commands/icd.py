@@ -7,7 +7,6 @@ import asyncio
 from pathlib import Path
 
 from telemed.commands.base import Command
-from telemed.commands.refusals import told_in_words
 from telemed.commands.tables import only_writer, prepare
 from telemed.consults.icd import import_csv
 from telemed.core.config import Settings
@@ -31,7 +30,7 @@ async def _load(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def _import(settings: Settings, given: argparse.Namespace) -> None:
-    with only_writer(settings), told_in_words():
+    with only_writer(settings):
         count = asyncio.run(_load(settings, given))
     list_name = f"{given.system} {given.list_version}"
     print(f"{list_name}: {count} codes loaded" if count else f"{list_name}: nothing new")

@@ -9,7 +9,6 @@ import uvloop
 
 from telemed.accounts.people.service import create_first_administrator, issue_code_by_command
 from telemed.commands.base import Command
-from telemed.commands.refusals import told_in_words
 from telemed.commands.tables import only_writer, prepare
 from telemed.core.config import Settings
 from telemed.core.db import Database
@@ -29,7 +28,7 @@ async def _act(settings: Settings, given: argparse.Namespace) -> str:
 
 
 def _user(settings: Settings, given: argparse.Namespace) -> None:
-    with only_writer(settings), told_in_words():
+    with only_writer(settings):
         code = uvloop.run(_act(settings, given))
     print(f"Activation code for {given.sign_in_name}, good for {settings.activation_hours} hours:")
     print(f"  {code}")

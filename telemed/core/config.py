@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
 class IceServer(BaseModel):
@@ -35,7 +36,7 @@ class Settings(BaseSettings):
     secret_key_file: Path | None = None
     trusted_proxies: list[str] = []
     demo: bool = False
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
     login_idle_minutes: Annotated[int, Field(ge=1)] = 60
     login_absolute_hours: Annotated[int, Field(ge=1)] = 12
@@ -130,6 +131,10 @@ def load_settings(**overrides: object) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type] # pydantic checks the values
+    except SettingsError as error:
+        # Lists come as JSON; the library names the field in its sentence only.
+        named = re.search(r'field "(\w+)"', str(error))
+        raise SettingError(named[1] if named else "", "must be JSON") from error
     except ValidationError as error:
         first = error.errors()[0]
         message = str(first["msg"]).removeprefix("Value error, ")
