@@ -123,17 +123,13 @@ def content_hash(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-async def find_record(
-    work: UnitOfWork, kind: RecordKind, subject: str, *, author_id: int | None = None
-) -> SignedRecord | None:
+async def find_record(work: UnitOfWork, kind: RecordKind, subject: str) -> SignedRecord | None:
     """The newest record of a kind about a subject that amends nothing, or None."""
     query = select(SignedRecord).where(
         col(SignedRecord.kind) == kind,
         col(SignedRecord.subject) == subject,
         col(SignedRecord.amends_id).is_(None),
     )
-    if author_id is not None:
-        query = query.where(col(SignedRecord.author_id) == author_id)
     return (await work.session.exec(query.order_by(col(SignedRecord.id).desc()))).first()
 
 

@@ -12,7 +12,7 @@ from telemed.core.records import RecordKind, SignedRecord
 from telemed.demo.signatures import signature, signed_record
 from telemed.demo.story import Story
 from telemed.sessions.attendance import describe_meeting
-from telemed.sessions.minutes import fixed_content
+from telemed.sessions.minutes_content import fixed_content
 from telemed.sessions.minutes_form import complete, conclusion_field, draft_values
 
 VERDICTS = ("accepted", "accepted", "accepted", "accepted", "modified", "declined")

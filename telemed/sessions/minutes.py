@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlmodel import col, select
@@ -25,7 +24,8 @@ from telemed.facilities.models import Facility
 from telemed.patients.models import Patient
 from telemed.scheduling.service import release_bookings
 from telemed.sessions.attendance import list_meetings
-from telemed.sessions.minutes_form import Minutes, complete, draft_values
+from telemed.sessions.minutes_content import fixed_content
+from telemed.sessions.minutes_form import complete, draft_values
 
 LONGEST_ADDENDUM = 4000
 
@@ -105,23 +105,15 @@ async def _paper(work: UnitOfWork, record: SignedRecord) -> Paper:
     return Paper(record, signed, intact)
 
 
-async def _writable(work: UnitOfWork, actor: Actor, consult_uid: str) -> Consult:
-    consult = await consults.get_case(work, actor, consult_uid, Action.MINUTES_WRITE)
+async def _writable(
+    work: UnitOfWork, actor: Actor, consult_uid: str, *, lock: bool = True
+) -> Consult:
+    consult = await consults.get_case(work, actor, consult_uid, Action.MINUTES_WRITE, lock=lock)
     if consult.state not in UNDER_WAY:
         raise Conflict(
             "minutes_closed", N_("Ca này không còn ghi biên bản được nữa. Tải lại để xem.")
         )
     return consult
-
-
-async def _own_draft(work: UnitOfWork, actor: Actor, subject: str) -> SignedRecord | None:
-    record = await records.find_record(work, RecordKind.MINUTES, subject)
-    if record is None or record.state is RecordState.SIGNED or record.author_id == actor.id:
-        return record
-    # The case was passed on: its new specialist starts from what is written.
-    return await records.create_draft(
-        work, RecordKind.MINUTES, subject, actor, dict(record.content)
-    )
 
 
 async def save_draft(
@@ -135,23 +127,29 @@ async def save_draft(
     subject = stream_of("consult", consult.uid)
     numbers = [question.number for question in await _questions(work, consult)]
     values = draft_values(typed, numbers)
-    record = await _own_draft(work, actor, subject)
+    record = await records.find_record(work, RecordKind.MINUTES, subject)
     if record is None:
         if revision != 0:
             raise Conflict("draft_changed", N_("Bản nháp vừa được lưu ở nơi khác"))
         record = await records.create_draft(work, RecordKind.MINUTES, subject, actor, values)
     else:
-        record = await records.save_draft(work, record, values, revision=revision)
+        record = await _write_over(work, actor, record, values, revision=revision)
     work.audit(AuditTag.MINUTES_WRITE, actor, subject, patient_id=consult.patient_id)
     return record
+
+
+async def _write_over(
+    work: UnitOfWork, actor: Actor, record: SignedRecord, content: dict[str, Any], *, revision: int
+) -> SignedRecord:
+    # Whoever took the case over goes on from what is written, under their own name.
+    record.author_id = actor.id
+    return await records.save_draft(work, record, content, revision=revision)
 
 
 async def find_draft(work: UnitOfWork, actor: Actor, consult_uid: str) -> SignedRecord | None:
     """The draft as the server has it, for whoever typed over an older one."""
     consult = await consults.get_case(work, actor, consult_uid, Action.MINUTES_WRITE)
-    return await records.find_record(
-        work, RecordKind.MINUTES, stream_of("consult", consult.uid), author_id=actor.id
-    )
+    return await records.find_record(work, RecordKind.MINUTES, stream_of("consult", consult.uid))
 
 
 async def sign(
@@ -163,7 +161,7 @@ async def sign(
 ) -> SignedRecord:
     """Fix the minutes with everything the law's form asks for, and mark the case answered.
 
-    Raises Invalid for each conclusion that is missing, Conflict when the case moved on.
+    What is signed is what the signer has before them, whatever was saved elsewhere. Raises Invalid for each conclusion that is missing, Conflict when the case moved on.
     """
     consult = await _writable(work, actor, consult_uid)
     questions = await _questions(work, consult)
@@ -171,12 +169,12 @@ async def sign(
     values = draft_values(typed, numbers)
     complete(values, numbers, work.now().astimezone(LOCAL_ZONE).date())
     subject = stream_of("consult", consult.uid)
-    record = await _own_draft(work, actor, subject)
+    record = await records.find_record(work, RecordKind.MINUTES, subject)
     content = await _fixed(work, actor, consult, questions, values)
     if record is None:
         record = await records.create_draft(work, RecordKind.MINUTES, subject, actor, content)
     else:
-        record = await records.save_draft(work, record, content, revision=record.revision)
+        record = await _write_over(work, actor, record, content, revision=record.revision)
     await records.sign(
         work,
         record,
@@ -197,7 +195,7 @@ async def check_complete(
     work: UnitOfWork, actor: Actor, consult_uid: str, typed: Mapping[str, str]
 ) -> None:
     """Whether these minutes could be signed now. Raises what `sign` would raise."""
-    consult = await _writable(work, actor, consult_uid)
+    consult = await _writable(work, actor, consult_uid, lock=False)
     numbers = [question.number for question in await _questions(work, consult)]
     values = draft_values(typed, numbers)
     complete(values, numbers, work.now().astimezone(LOCAL_ZONE).date())
@@ -238,68 +236,26 @@ async def _fixed(
     )
 
 
-def fixed_content(
-    consult: Consult,
-    minutes: Minutes,
-    *,
-    patient: Patient,
-    station: Facility,
-    requester: Person,
-    chair: Actor,
-    questions: Sequence[ConsultQuestion],
-    meetings: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
-    """Everything that the signatures stand for."""
-    return {
-        "number": consult.number,
-        "patient": _patient(patient, consult),
-        "station": station.name,
-        "hospital": chair.place,
-        "chair": {"name": chair.name, "title": chair.title},
-        "requester": {"name": requester.full_name, "title": requester.title},
-        "requested_at": _iso(consult.requested_at),
-        "summary": {
-            "reason": consult.reason,
-            "history": consult.history,
-            "examination": consult.examination,
-            "treatment": consult.treatment,
-            "diagnosis": consult.diagnosis,
-            "icd_code": consult.icd_code,
-            "icd_version": consult.icd_version,
-        },
-        "meetings": list(meetings),
-        "findings": minutes.findings,
-        "conclusions": [
-            {
-                "number": question.number,
-                "question": question.text,
-                "conclusion": minutes.conclusions[question.number],
-            }
-            for question in questions
-        ],
-        "advice": minutes.advice,
-        "referral": minutes.referral.value,
-        "follow_up_on": minutes.follow_up_on.isoformat() if minutes.follow_up_on else None,
-    }
+async def check_decision(
+    work: UnitOfWork, actor: Actor, consult_uid: str, *, verdict: str, reason: str
+) -> None:
+    """Whether this decision could be signed now. Raises what `decide` would raise."""
+    await _awaiting(work, actor, consult_uid, verdict=verdict, reason=reason, lock=False)
 
 
-def _patient(patient: Patient, consult: Consult) -> dict[str, Any]:
-    return {
-        "full_name": patient.full_name,
-        "sex": patient.sex.value,
-        "birth": patient.birth_date.isoformat() if patient.birth_date else str(patient.birth_year),
-        "age_years": consult.patient_age_years,
-        "number": patient.personal_number or patient.temporary_code,
-        "insurance_number": patient.insurance_number,
-        "ethnic_code": patient.ethnic_code,
-        "address": patient.address,
-        "allergy_state": patient.allergy_state.value,
-        "allergies": patient.allergies,
-    }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
+async def _awaiting(
+    work: UnitOfWork, actor: Actor, consult_uid: str, *, verdict: str, reason: str, lock: bool
+) -> tuple[Consult, SignedRecord]:
+    consult = await consults.get_case(work, actor, consult_uid, Action.DECISION_SIGN, lock=lock)
+    subject = stream_of("consult", consult.uid)
+    minutes = await records.find_record(work, RecordKind.MINUTES, subject)
+    if consult.state is not ConsultState.ANSWERED or minutes is None:
+        text = N_("Ca này không còn chờ quyết định. Tải lại để xem.")
+        raise Conflict("not_awaiting_decision", text)
+    if verdict != "accepted" and not reason.strip():
+        text = N_("Ghi lý do sửa hoặc không làm theo")
+        raise Invalid("reason_missing", text, field="reason")
+    return consult, minutes
 
 
 async def decide(
@@ -315,15 +271,10 @@ async def decide(
 
     Raises Missing, Conflict, Invalid (a reason is needed unless the advice is followed).
     """
-    consult = await consults.get_case(work, actor, consult_uid, Action.DECISION_SIGN)
+    consult, minutes = await _awaiting(
+        work, actor, consult_uid, verdict=verdict, reason=reason, lock=True
+    )
     subject = stream_of("consult", consult.uid)
-    minutes = await records.find_record(work, RecordKind.MINUTES, subject)
-    if consult.state is not ConsultState.ANSWERED or minutes is None:
-        text = N_("Ca này không còn chờ quyết định. Tải lại để xem.")
-        raise Conflict("not_awaiting_decision", text)
-    if verdict != "accepted" and not reason.strip():
-        text = N_("Ghi lý do sửa hoặc không làm theo")
-        raise Invalid("reason_missing", text, field="reason")
     content = {
         "number": consult.number,
         "minutes": minutes.uid,

@@ -7,13 +7,14 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from telemed.accounts.permissions import Action
+from telemed.accounts.permissions import Action, Actor
 from telemed.accounts.service import reauthenticate
+from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Invalid
 from telemed.core.records import SignatureMethod, SignedRecord
-from telemed.keys import ACCOUNTS, SYNTHETIC, WORK, signed_in
+from telemed.keys import ACCOUNTS, DATABASE, SYNTHETIC, WORK, signed_in
 from telemed.sessions import minutes
 from telemed.sessions.minutes import CasePapers
 from telemed.sessions.minutes_form import (
@@ -22,7 +23,14 @@ from telemed.sessions.minutes_form import (
     MOST_QUESTIONS,
     conclusion_field,
 )
-from telemed.web.parsing import Body, read_body, read_form, read_json
+from telemed.web.parsing import (
+    LONGEST_SECRET,
+    Body,
+    Secret,
+    read_body,
+    read_form,
+    read_json,
+)
 from telemed.web.rendering import (
     add_notices,
     invalid_page,
@@ -38,12 +46,13 @@ add_notices({"decision_signed": N_("Đã ký quyết định của trạm. Ca k�
 add_notices({"addendum_signed": N_("Đã ký bản bổ sung")})
 add_notices({"minutes_saved": N_("Máy chủ đã nhận biên bản nháp")})
 
-Password = Annotated[str, Field(min_length=1, max_length=200)]
 Code = Annotated[str, Field(max_length=10)]
 
 
 class Typed(Body):
     """The minutes as they stand in the form; spaces are part of what was typed."""
+
+    model_config = ConfigDict(str_strip_whitespace=False)
 
     findings: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
     advice: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
@@ -76,7 +85,7 @@ class SignForm(Typed):
 
     revision: Annotated[int, Field(ge=0)] = 0
     act: Annotated[str, Field(max_length=10)] = "sign"
-    password: Annotated[str, Field(max_length=200)] = ""
+    password: Annotated[str, Field(max_length=LONGEST_SECRET)] = ""
     code: Code = ""
 
 
@@ -93,7 +102,7 @@ class DecisionForm(Body):
 
     verdict: Verdict
     reason: Annotated[str, Field(max_length=2000)] = ""
-    password: Password
+    password: Secret
     code: Code = ""
 
 
@@ -102,7 +111,7 @@ class AddendumForm(Body):
 
     text: Annotated[str, Field(min_length=1, max_length=minutes.LONGEST_ADDENDUM)]
     reason: Annotated[str, Field(min_length=1, max_length=500)]
-    password: Password
+    password: Secret
     code: Code = ""
 
 
@@ -173,44 +182,50 @@ async def sign(request: web.Request) -> web.Response:
     work, actor, uid = request[WORK], signed_in(request), _uid(request)
     typed = _typed(form.model_dump())
     if form.act == "save":
-        await minutes.save_draft(work, actor, uid, typed, revision=form.revision)
+        await _save(work, actor, uid, typed, form.revision)
         return see_other(request, f"/consults/{uid}/minutes", notice="minutes_saved")
-    await minutes.check_complete(work, actor, uid, typed)
+    # Before a code is spent, and before the transaction that signs begins.
+    async with request.app[DATABASE].read() as reading:
+        await minutes.check_complete(reading, actor, uid, typed)
     method = await _show_who(request, form.password, form.code)
     await minutes.sign(work, actor, uid, typed, method)
     return see_other(request, f"/consults/{uid}", notice="minutes_signed")
+
+
+async def _save(
+    work: UnitOfWork, actor: Actor, uid: str, typed: Mapping[str, str], revision: int
+) -> None:
+    """Without scripts: what was typed is shown again beside the word that another is newer."""
+    try:
+        await minutes.save_draft(work, actor, uid, typed, revision=revision)
+    except Conflict as conflict:
+        if conflict.code != "draft_changed":
+            raise
+        text = N_("Bản nháp vừa được lưu ở nơi khác. Lưu lần nữa sẽ thay bản đó.")
+        raise Invalid(conflict.code, text, field="revision") from conflict
 
 
 @routes.post("/consults/{uid}/minutes/decision", Action.DECISION_SIGN, on_invalid=_again)
 async def decide(request: web.Request) -> web.Response:
     """Sign the station's decision."""
     form = await read_body(request, DecisionForm)
+    actor, uid = signed_in(request), _uid(request)
+    said = {"verdict": form.verdict.value, "reason": form.reason}
+    async with request.app[DATABASE].read() as reading:
+        await minutes.check_decision(reading, actor, uid, **said)
     method = await _show_who(request, form.password, form.code)
-    await minutes.decide(
-        request[WORK],
-        signed_in(request),
-        _uid(request),
-        verdict=form.verdict,
-        reason=form.reason,
-        method=method,
-    )
-    return see_other(request, f"/consults/{_uid(request)}", notice="decision_signed")
+    await minutes.decide(request[WORK], actor, uid, method=method, **said)
+    return see_other(request, f"/consults/{uid}", notice="decision_signed")
 
 
 @routes.post("/consults/{uid}/minutes/addenda", Action.MINUTES_READ, on_invalid=_again)
 async def add_addendum(request: web.Request) -> web.Response:
     """Sign an addition."""
     form = await read_body(request, AddendumForm)
+    work, actor, uid = request[WORK], signed_in(request), _uid(request)
     method = await _show_who(request, form.password, form.code)
-    await minutes.add_addendum(
-        request[WORK],
-        signed_in(request),
-        _uid(request),
-        text=form.text,
-        reason=form.reason,
-        method=method,
-    )
-    return see_other(request, f"/consults/{_uid(request)}/minutes", notice="addendum_signed")
+    await minutes.add_addendum(work, actor, uid, text=form.text, reason=form.reason, method=method)
+    return see_other(request, f"/consults/{uid}/minutes", notice="addendum_signed")
 
 
 @routes.get("/consults/{uid}/minutes/print", Action.MINUTES_READ)

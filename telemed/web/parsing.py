@@ -17,6 +17,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
     ValidationError,
 )
 from pydantic_core import PydanticCustomError
@@ -27,10 +28,15 @@ FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-dat
 HIDDEN_KEY = "idempotency_key"
 VALUES: web.RequestKey[Mapping[str, Any]] = web.RequestKey("values")
 MOST_FAULTS = 50
+LONGEST_SECRET = 1000
 YEARS = range(1900, 2101)
 # What aiohttp raises for a body that is not what its head announces.
 MALFORMED = (ValueError, LookupError, RuntimeError, TypeError, AssertionError, HttpProcessingError)
 
+# Blanks at the ends of a password are part of it.
+Secret = Annotated[
+    str, StringConstraints(strip_whitespace=False, min_length=1, max_length=LONGEST_SECRET)
+]
 # The key of a row in a form or an address, as large as both engines store it.
 RowKey = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
