@@ -45,7 +45,7 @@ def conclusion_field(number: int) -> str:
 
 def draft_values(typed: Mapping[str, str], questions: Sequence[int]) -> dict[str, str]:
     """The known fields of a draft exactly as typed. Raises Invalid for one that is too long."""
-    limits = {"findings": LONGEST_TEXT, "advice": LONGEST_TEXT, "referral": 20, "follow_up_on": 10}
+    limits = {"findings": LONGEST_TEXT, "advice": LONGEST_TEXT, "referral": 20, "follow_up_on": 20}
     limits |= {conclusion_field(number): LONGEST_CONCLUSION for number in questions}
     faults = [
         FieldError(name, "string_too_long", N_("Dài quá {max_length} ký tự"), {"max_length": most})

@@ -57,7 +57,7 @@ class Typed(Body):
     findings: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
     advice: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
     referral: Annotated[str, Field(max_length=20)] = ""
-    follow_up_on: Annotated[str, Field(max_length=10)] = ""
+    follow_up_on: Annotated[str, Field(max_length=20)] = ""
     conclusion_1: Annotated[str, Field(max_length=LONGEST_CONCLUSION)] = ""
     conclusion_2: Annotated[str, Field(max_length=LONGEST_CONCLUSION)] = ""
     conclusion_3: Annotated[str, Field(max_length=LONGEST_CONCLUSION)] = ""
