@@ -44,12 +44,13 @@ class Account:
     name: str
     full_name: str
     secret: str | None
+    password: str = PASSWORD
 
     def sign_in(self, page: Page) -> None:
         """Through the real page, with the code that the person's telephone shows."""
         page.goto("/sign-in")
         page.get_by_label("Tên đăng nhập").fill(self.name)
-        page.get_by_label("Mật khẩu", exact=True).fill(PASSWORD)
+        page.get_by_label("Mật khẩu", exact=True).fill(self.password)
         page.get_by_role("button", name="Đăng nhập", exact=True).click()
         if self.secret:
             page.get_by_label("Mã 6 chữ số").fill(pyotp.TOTP(self.secret).now())
