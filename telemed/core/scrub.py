@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 from telemed.core.text import fold
@@ -55,10 +56,16 @@ def scrub(text: str, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> 
     """
     clean = unicodedata.normalize("NFC", text)
     people = [_words(name) for name in names]
-    for phrase in sorted(_phrases(secrets, people), key=len, reverse=True):
-        clean = _hide(clean, phrase)
-    for person in people:
-        clean = _hide_given_name(clean, person)
+    words = _words(clean)
+    hiders = [
+        *(partial(_spans, phrase=phrase) for phrase in _longest_first(_phrases(secrets, people))),
+        *(partial(_given_name, name=person) for person in people if person),
+    ]
+    for hider in hiders:
+        # Most texts name nobody: their words are read once.
+        if spans := list(hider(words)):
+            clean = _without(clean, spans)
+            words = _words(clean)
     clean = _DATE.sub(HIDDEN, clean)
     return _NUMBER.sub(HIDDEN, clean)
 
@@ -74,12 +81,15 @@ def _phrases(secrets: Iterable[str], people: Iterable[Sequence[_Word]]) -> set[s
     return {phrase for phrase in phrases if len(phrase) >= SHORTEST_SECRET}
 
 
+def _longest_first(phrases: Iterable[str]) -> list[str]:
+    return sorted(phrases, key=len, reverse=True)
+
+
 def _words(text: str) -> list[_Word]:
     words, start = [], 0
     for is_word, run in groupby(text, _belongs_to_a_word):
         written = "".join(run)
-        folded = fold(written)
-        if is_word and folded:
+        if is_word and (folded := fold(written)):
             words.append(_Word(start, start + len(written), written, folded))
         start += len(written)
     return words
@@ -89,10 +99,6 @@ def _belongs_to_a_word(char: str) -> bool:
     """Letters, digits, marks, and what is dropped unseen when text is folded."""
     kind = unicodedata.category(char)
     return char.isalnum() or kind[0] == "M" or (kind[0] == "C" and not char.isspace())
-
-
-def _hide(text: str, phrase: str) -> str:
-    return _without(text, _spans(_words(text), phrase))
 
 
 def _spans(words: Sequence[_Word], phrase: str) -> Iterator[tuple[int, int]]:
@@ -107,20 +113,11 @@ def _spans(words: Sequence[_Word], phrase: str) -> Iterator[tuple[int, int]]:
                 break
 
 
-def _hide_given_name(text: str, name: Sequence[_Word]) -> str:
-    if not name:
-        return text
+def _given_name(words: Sequence[_Word], name: Sequence[_Word]) -> Iterator[tuple[int, int]]:
     given = name[-1]
-    words = _words(text)
-    before = [None, *words]
-    return _without(
-        text,
-        [
-            (word.start, word.end)
-            for word, previous in zip(words, before, strict=False)
-            if word.folded == given.folded and _is_used_as_name(word, previous, given)
-        ],
-    )
+    for word, previous in zip(words, [None, *words], strict=False):
+        if word.folded == given.folded and _is_used_as_name(word, previous, given):
+            yield word.start, word.end
 
 
 def _is_used_as_name(word: _Word, previous: _Word | None, given: _Word) -> bool:

@@ -136,6 +136,13 @@ def _skin(chance: Random) -> Image.Image:
     for _ in range(chance.randint(12, 22)):
         x, y, size = chance.randint(180, 620), chance.randint(130, 480), chance.randint(8, 34)
         draw.ellipse((x, y, x + size, y + size), fill=(186, 92, 78))
+    return image.filter(ImageFilter.GaussianBlur(3))
+
+
+def _eschar(chance: Random) -> Image.Image:
+    """A black scab in a red ring, as after the bite of a mite."""
+    image = _skin(chance)
+    draw = ImageDraw.Draw(image)
     draw.ellipse((330, 240, 470, 360), fill=(176, 82, 70))
     draw.ellipse((368, 268, 432, 330), fill=(58, 34, 30))
     return image.filter(ImageFilter.GaussianBlur(3))
@@ -147,6 +154,7 @@ DRAWINGS: Mapping[str, Drawing] = {
     "ecg": _ecg,
     "ultrasound": _ultrasound,
     "skin": _skin,
+    "eschar": _eschar,
 }
 
 

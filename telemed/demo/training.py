@@ -37,7 +37,8 @@ STATES = (
 )
 _DECISION_MONTH = 100
 # Days from today on which postings of one person begin and end: past, present, to come.
-_PAST, _PRESENT, _AHEAD = (-175, -85), (-80, 60), (75, 165)
+_PAST, _PRESENT, _AHEAD = (-175, -92), (-80, 60), (75, 165)
+_ENDING = (-80, 16)
 
 
 @dataclass
@@ -71,8 +72,11 @@ def make_placements(world: World) -> list[Placement]:
         is_shown = number == 0
         station = stations[0] if is_shown else stations[(number * 7) % len(stations)]
         shift = 0 if is_shown else world.chance.randint(-6, 6)
+        if number == 1:
+            span = _ENDING
         if number >= 3 * len(people):
-            person, shift = world.cast.specialists[number % 5], 0
+            # Those who answer at the hospital have been away, and are back.
+            person, span = world.cast.specialists[number % 5], _PAST
         placements.append(_placement(world, person, station, (span[0] + shift, span[1] + shift)))
     return placements
 
