@@ -49,13 +49,16 @@ MONDAY_MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 # Folders whose tests start whole servers and browsers: each is one queue, after everything quick.
 # The browser comes last: it keeps the thread's event loop to itself.
 SLOW_SUITES = ("faults", "browser")
+# Files whose tests look at one thing that takes long to make.
+WHOLE_FILES = ("tests/unit/test_demo.py",)
 
 
 class OneQueueForEachSlowSuite(LoadScopeScheduling):
-    """Hands out quick tests one by one, a slow suite as a whole."""
+    """Hands out quick tests one by one, a slow suite and some files as a whole."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((suite for suite in SLOW_SUITES if f"tests/{suite}/" in nodeid), nodeid)
+        whole = (*(f"tests/{suite}/" for suite in SLOW_SUITES), *WHOLE_FILES)
+        return next((scope for scope in whole if scope in nodeid), nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

@@ -59,9 +59,7 @@ from tests.conftest import MONDAY_MORNING, Client, make_settings
 from tests.factories import Factory
 from tests.servers import Postgres
 
-# One worker fills the province once an engine, for all tests of this file.
 MARK = "Dữ liệu mô phỏng"
-pytestmark = pytest.mark.xdist_group("demo")
 
 
 @dataclass(frozen=True)

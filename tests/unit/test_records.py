@@ -189,9 +189,7 @@ async def test_an_addendum_is_a_record_of_its_own(
     assert (draft.content, draft.content_hash) == before
 
 
-async def test_a_record_is_found_by_kind_and_subject(
-    work: UnitOfWork, draft: SignedRecord
-) -> None:
+async def test_a_record_is_found_by_kind_and_subject(work: UnitOfWork, draft: SignedRecord) -> None:
     find = records.find_record
     assert await find(work, RecordKind.MINUTES, SUBJECT) is draft
     assert await find(work, RecordKind.DECISION, SUBJECT) is None

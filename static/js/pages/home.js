@@ -5,6 +5,8 @@ import { Live } from "../live.js";
 import { hearCalls } from "../ringing.js";
 
 const strip = find("[data-role=strip]", HTMLElement);
+// Calls have a card of their own.
+const QUIET = new Set(["watched", "ringing", "ring-ended"]);
 const { person } = document.body.dataset;
 
 if (person) {
@@ -16,7 +18,7 @@ if (person) {
   });
   /** @param {{ event: string }} hint */
   const gotHint = (hint) => {
-    if (hint.event !== "watched") strip.hidden = false;
+    if (!QUIET.has(hint.event)) strip.hidden = false;
   };
   live.watch(`person:${person}`, gotHint);
   if (strip.dataset.watch === "worklist") live.watch("worklist", gotHint);
