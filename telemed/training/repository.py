@@ -110,7 +110,8 @@ def _visible(actor: Actor) -> ColumnElement[bool]:
         col(TransferMember.person_id) == actor.id,
     )
     is_sent = col(TransferLog.state) != TransferState.DRAFT
-    own = col(TransferLog.author_id) == actor.id
+    # Whoever taught signs first, so a draft is theirs as well.
+    own = or_(col(TransferLog.author_id) == actor.id, _teaches(actor))
     if actor.has(Role.TRAINER, Role.COORDINATOR):
         return or_(own, is_sent)
     at_station = col(TransferLog.station_id).in_(actor.station_ids)
@@ -154,13 +155,22 @@ async def list_logs(
     return [(log, station) for log, station in (await work.session.exec(newest)).all()]
 
 
+def _teaches(actor: Actor) -> ColumnElement[bool]:
+    return exists().where(
+        col(TransferMember.log_id) == col(TransferLog.id),
+        col(TransferMember.person_id) == actor.id,
+        col(TransferMember.part) == TransferPart.TRAINER,
+    )
+
+
 def _awaits(actor: Actor) -> ColumnElement[bool]:
     unsigned = exists().where(
         col(TransferMember.log_id) == col(TransferLog.id),
         col(TransferMember.person_id) == actor.id,
         col(TransferMember.signed_at).is_(None),
     )
-    return (col(TransferLog.state) == TransferState.SUBMITTED) & unsigned
+    may_sign = or_(col(TransferLog.state) == TransferState.SUBMITTED, _teaches(actor))
+    return unsigned & may_sign
 
 
 async def station_trainees(work: UnitOfWork, station_id: int) -> list[Person]:

@@ -10,16 +10,23 @@ from typing import Any
 from sqlmodel import col, select
 
 from telemed.accounts.models import Person
-from telemed.accounts.permissions import Action, Actor, require
+from telemed.accounts.permissions import Action, Actor, Role, require
 from telemed.accounts.postings import post
 from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import N_, Conflict, FieldError, Invalid
-from telemed.facilities.models import Facility, FacilityKind
+from telemed.core.errors import N_, FieldError, Invalid
+from telemed.facilities.models import Facility, FacilityKind, Specialty
 from telemed.training.models import Rotation
-from telemed.training.repository import RotationRow, find_overlap, get_rotation, list_rotations
+from telemed.training.repository import (
+    RotationRow,
+    find_overlap,
+    get_rotation,
+    list_people,
+    list_rotations,
+)
 
+SENT_ROLES = (Role.ROTATED_DOCTOR,)
 ENDS_SOON = timedelta(days=30)
 LONGEST = timedelta(days=3 * 366)
 
@@ -49,21 +56,30 @@ class Board:
 
 
 async def save(
-    work: UnitOfWork, actor: Actor, given: RotationInput, *, uid: str | None = None
+    work: UnitOfWork,
+    actor: Actor,
+    given: RotationInput,
+    *,
+    uid: str | None = None,
+    revision: int = 0,
 ) -> Rotation:
     """Register a rotation or correct one; the rights at the station follow its days.
 
-    Raises Invalid naming the field, Conflict when the person is already elsewhere then.
+    Raises Missing, Invalid naming the field: also when the person is elsewhere in those days, or
+    the rotation was changed since `revision`.
     """
     require(actor, Action.ROTATION_WRITE)
-    _check_days(given)
     rotation = await get_rotation(work, uid) if uid else None
-    person = await _person(work, given.person_id)
-    await _check_station(work, given.station_id)
+    if rotation is not None and rotation.revision != revision:
+        text = N_("Nội dung vừa được người khác đổi. Lưu lần nữa sẽ thay bản đó.")
+        raise Invalid("changed_meanwhile", text, field="revision")
+    _check_days(given)
+    person = await _person(work, given.person_id, is_new=_is_new(rotation, given))
+    await _check_places(work, given)
     but = rotation.id if rotation else None
     if await find_overlap(work, given.person_id, given.starts_on, given.ends_on, but=but):
         text = N_("Người này đã được cử đi nơi khác trong những ngày đó")
-        raise Conflict("rotation_overlaps", text)
+        raise Invalid("rotation_overlaps", text, field="starts_on")
     posting = await post(
         work,
         person_id=given.person_id,
@@ -115,19 +131,28 @@ def _check_days(given: RotationInput) -> None:
         raise Invalid.of(faults)
 
 
-async def _person(work: UnitOfWork, person_id: int) -> Person:
+def _is_new(rotation: Rotation | None, given: RotationInput) -> bool:
+    return rotation is None or rotation.person_id != given.person_id
+
+
+async def _person(work: UnitOfWork, person_id: int, *, is_new: bool) -> Person:
     # The row is the lock under which overlaps of one person are judged.
-    query = select(Person).where(col(Person.id) == person_id).with_for_update()
+    query = select(Person).where(col(Person.id) == person_id).with_for_update(key_share=True)
     person = (await work.session.exec(query)).one_or_none()
-    if person is None or person.facility_id is None:
+    # Whoever was sent once stays on the register, whatever became of the account.
+    may_go = {each.id for each in await list_people(work, SENT_ROLES)} if is_new else {person_id}
+    if person is None or person.facility_id is None or person.id not in may_go:
         raise Invalid("person_unknown", N_("Chọn một người trong danh sách"), field="person")
     return person
 
 
-async def _check_station(work: UnitOfWork, station_id: int) -> None:
-    station = await work.session.get(Facility, station_id)
+async def _check_places(work: UnitOfWork, given: RotationInput) -> None:
+    station = await work.session.get(Facility, given.station_id)
     if station is None or station.kind is not FacilityKind.STATION:
         raise Invalid("station_unknown", N_("Chọn một trạm trong danh sách"), field="station")
+    if given.specialty_id and not await work.session.get(Specialty, given.specialty_id):
+        text = N_("Chọn một trong các giá trị có sẵn")
+        raise Invalid("specialty_unknown", text, field="specialty")
 
 
 async def board(work: UnitOfWork, actor: Actor) -> Board:

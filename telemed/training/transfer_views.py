@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -21,9 +21,9 @@ from telemed.scheduling.availability import parse_clock
 from telemed.training import transfers
 from telemed.training.models import TransferPart, TransferPlace, TransferState, TransferType
 from telemed.training.repository import LogFilter, list_people, station_trainees
-from telemed.training.transfers import MOST_CASES, OpenLog, TransferInput
+from telemed.training.transfers import MOST_CASES, TRAINERS, OpenLog, TransferInput
 from telemed.web.formats import format_date, format_time
-from telemed.web.parsing import Body, Day, read_form, read_query
+from telemed.web.parsing import Body, Day, RowKey, Secret, read_form, read_query
 from telemed.web.rendering import add_notices, invalid_page, page, see_other
 from telemed.web.routing import Routes, Values
 
@@ -31,9 +31,8 @@ routes = Routes()
 add_notices({"transfer_saved": N_("Máy chủ đã nhận nhật ký, chưa ký")})
 add_notices({"transfer_signed": N_("Đã ký nhật ký chuyển giao")})
 add_notices({"addendum_signed": N_("Đã ký bản bổ sung")})
-TRAINERS = (Role.ROTATED_DOCTOR, Role.TRAINER)
 # Circular 23/2024: chapter.number, with BS_ for the supplementary list.
-TECHNIQUE_CODE = r"^(BS_)?([1-9]|1\d|2[0-8])\.\d{1,4}$"
+TECHNIQUE_CODE = r"^(BS_)?([1-9]|1[0-9]|2[0-8])\.[0-9]{1,4}$"
 
 
 def _clock(text: object) -> object:
@@ -44,14 +43,13 @@ def _clock(text: object) -> object:
 
 
 Minutes = Annotated[int, BeforeValidator(_clock)]
-Key = Annotated[int, Field(ge=1, le=2**31)]
 Cases = Annotated[int, Field(ge=0, le=MOST_CASES)]
 
 
 class LogForm(Body):
     """One session as typed."""
 
-    station: Key
+    station: RowKey
     technique_code: Annotated[str, Field(pattern=TECHNIQUE_CODE)] | None = None
     technique_name: Annotated[str, Field(min_length=2, max_length=200)]
     type: TransferType
@@ -59,19 +57,20 @@ class LogForm(Body):
     day: Day
     start: Minutes
     end: Minutes
-    trainers: list[Key] = Field(default_factory=list, max_length=30)
-    trainees: list[Key] = Field(default_factory=list, max_length=30)
+    trainers: list[RowKey] = Field(default_factory=list, max_length=30)
+    trainees: list[RowKey] = Field(default_factory=list, max_length=30)
     observed: Cases = 0
     assisted: Cases = 0
     performed: Cases = 0
     evaluation: Annotated[str, Field(max_length=2000)] = ""
     incidents: Annotated[str, Field(max_length=2000)] = ""
+    revision: Annotated[int, Field(ge=0)] = 0
 
 
 class SignForm(Body):
     """Who signs."""
 
-    password: Annotated[str, Field(min_length=1, max_length=200)]
+    password: Secret
     code: Annotated[str, Field(max_length=10)] = ""
 
 
@@ -86,16 +85,15 @@ class ListQuery(Body):
     """What the list is narrowed to."""
 
     q: Annotated[str, Field(max_length=100)] = ""
-    station: Key | None = None
+    station: RowKey | None = None
     state: TransferState | None = None
     code: Annotated[str, Field(max_length=12)] = ""
-    before: Key | None = None
+    before: RowKey | None = None
 
 
 def _given(form: LogForm) -> TransferInput:
     midnight = datetime(form.day.year, form.day.month, form.day.day, tzinfo=LOCAL_ZONE)
-    start = midnight.replace(hour=form.start // 60 % 24, minute=form.start % 60)
-    end = midnight.replace(hour=form.end // 60 % 24, minute=form.end % 60)
+    start, end = (midnight + timedelta(minutes=minutes) for minutes in (form.start, form.end))
     return TransferInput(
         station_id=form.station,
         technique_code=form.technique_code or "",
@@ -160,7 +158,10 @@ async def show_list(request: web.Request) -> web.Response:
 
 async def _form_again(request: web.Request, error: Invalid, values: Values) -> web.Response:
     station_id = _number(values.get("station"))
+    work, uid = request[WORK], request.match_info.get("uid")
+    opened = await transfers.open_log(work, signed_in(request), uid) if uid else None
     context = {"values": values, **await _choices(request, station_id)}
+    context["revision"] = opened.log.revision if opened else 0
     return invalid_page(request, "training/transfer_form.html", error, **context)
 
 
@@ -170,7 +171,8 @@ async def new(request: web.Request) -> web.Response:
     actor = signed_in(request)
     station_id = _number(request.query.get("station")) or actor.posted_station_id
     values = {"trainers": [str(actor.id)], "station": station_id, **_today(request)}
-    context = {"values": values, "errors": {}, **await _choices(request, station_id)}
+    context = {"values": values, "errors": {}, "revision": 0}
+    context |= await _choices(request, station_id)
     return page(request, "training/transfer_form.html", **context)
 
 
@@ -182,7 +184,7 @@ def _today(request: web.Request) -> dict[str, str]:
 async def create(request: web.Request) -> web.Response:
     """Keep a new log."""
     form = await read_form(request, LogForm)
-    log = await transfers.save(request[WORK], signed_in(request), _given(form))
+    log = await transfers.start(request[WORK], signed_in(request), _given(form))
     return see_other(request, f"/training/sessions/{log.uid}", notice="transfer_saved")
 
 
@@ -209,10 +211,9 @@ def _values(opened: OpenLog) -> dict[str, Any]:
 async def edit(request: web.Request) -> web.Response:
     """A log that is not signed yet."""
     opened = await transfers.open_log(request[WORK], signed_in(request), request.match_info["uid"])
-    context = await _choices(request, opened.log.station_id)
-    return page(
-        request, "training/transfer_form.html", values=_values(opened), errors={}, **context
-    )
+    context = {"values": _values(opened), "errors": {}, "revision": opened.log.revision}
+    context |= await _choices(request, opened.log.station_id)
+    return page(request, "training/transfer_form.html", **context)
 
 
 @routes.post("/training/sessions/{uid}/edit", Action.TRANSFER_WRITE, on_invalid=_form_again)
@@ -220,7 +221,9 @@ async def change(request: web.Request) -> web.Response:
     """Keep what was changed."""
     form = await read_form(request, LogForm)
     uid = request.match_info["uid"]
-    await transfers.save(request[WORK], signed_in(request), _given(form), uid=uid)
+    await transfers.change(
+        request[WORK], signed_in(request), uid, _given(form), revision=form.revision
+    )
     return see_other(request, f"/training/sessions/{uid}", notice="transfer_saved")
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete
+from sqlalchemy.orm.attributes import flag_modified
 from sqlmodel import col
 
 from telemed.accounts.models import Person
@@ -19,8 +20,10 @@ from telemed.core.errors import N_, Conflict, FieldError, Invalid, Missing
 from telemed.core.records import RecordKind, SignatureMethod, SignedRecord
 from telemed.core.text import fold
 from telemed.facilities.models import Facility, FacilityKind
+from telemed.sessions.lifecycle import SessionState
 from telemed.sessions.models import LiveSession, ParticipantRole
 from telemed.sessions.opening import open_for_transfer
+from telemed.sessions.service import ring
 from telemed.training.models import (
     TransferLog,
     TransferMember,
@@ -35,9 +38,11 @@ from telemed.training.repository import (
     find_log,
     list_logs,
     list_members,
+    list_people,
     station_trainees,
 )
 
+TRAINERS = (Role.ROTATED_DOCTOR, Role.TRAINER)
 LONGEST_HOURS = 12
 MOST_CASES = 200
 MOST_MEMBERS = 30
@@ -107,21 +112,43 @@ async def _get(
     return log, members
 
 
-async def save(
-    work: UnitOfWork, actor: Actor, given: TransferInput, *, uid: str | None = None
-) -> TransferLog:
-    """Start a log or change one that is not signed yet. Raises Invalid, Missing, Conflict."""
+async def start(work: UnitOfWork, actor: Actor, given: TransferInput) -> TransferLog:
+    """A new log, not signed yet. Raises Invalid."""
     require(actor, Action.TRANSFER_WRITE)
     station = await _check(work, actor, given)
     columns = log_columns(given, station)
-    if uid is None:
-        log = TransferLog(author_id=actor.id, created_at=work.now(), **columns)
-    else:
-        log, _ = await _get(work, actor, uid, Action.TRANSFER_WRITE, lock=True)
-        if log.state is not TransferState.DRAFT:
-            raise Conflict("record_signed", N_("Bản này đã ký, chỉ có thể thêm bản bổ sung"))
-        for name, value in columns.items():
-            setattr(log, name, value)
+    log = TransferLog(author_id=actor.id, created_at=work.now(), **columns)
+    return await _keep(work, actor, log, given)
+
+
+async def change(
+    work: UnitOfWork, actor: Actor, uid: str, given: TransferInput, *, revision: int
+) -> TransferLog:
+    """Change a log that is not signed yet.
+
+    Raises Missing, Conflict (signed), Invalid: also when it was changed since `revision`.
+    """
+    log = await _get_draft(work, actor, uid)
+    if log.revision != revision:
+        text = N_("Nội dung vừa được người khác đổi. Lưu lần nữa sẽ thay bản đó.")
+        raise Invalid("changed_meanwhile", text, field="revision")
+    for name, value in log_columns(given, await _check(work, actor, given)).items():
+        setattr(log, name, value)
+    # Other people in it make another log of it too.
+    flag_modified(log, "search_text")
+    return await _keep(work, actor, log, given)
+
+
+async def _get_draft(work: UnitOfWork, actor: Actor, uid: str) -> TransferLog:
+    log, _ = await _get(work, actor, uid, Action.TRANSFER_WRITE, lock=True)
+    if log.state is not TransferState.DRAFT:
+        raise Conflict("record_signed", N_("Bản này đã ký, chỉ có thể thêm bản bổ sung"))
+    return log
+
+
+async def _keep(
+    work: UnitOfWork, actor: Actor, log: TransferLog, given: TransferInput
+) -> TransferLog:
     work.session.add(log)
     await work.session.flush()
     await _set_members(work, log, given)
@@ -158,7 +185,9 @@ async def _check_people(work: UnitOfWork, given: TransferInput) -> list[FieldErr
     if not given.trainee_ids or not staff.issuperset(given.trainee_ids):
         text = N_("Chọn ít nhất một người học của trạm")
         faults.append(FieldError("trainees", "trainees_missing", text))
-    if not given.trainer_ids or set(given.trainer_ids) & set(given.trainee_ids):
+    teachers = {person.id for person in await list_people(work, TRAINERS)}
+    is_taught = bool(given.trainer_ids) and teachers.issuperset(given.trainer_ids)
+    if not is_taught or set(given.trainer_ids) & set(given.trainee_ids):
         text = N_("Chọn ít nhất một người dạy, khác người học")
         faults.append(FieldError("trainers", "trainers_missing", text))
     if len(given.trainee_ids) + len(given.trainer_ids) > MOST_MEMBERS:
@@ -199,14 +228,13 @@ async def _set_members(work: UnitOfWork, log: TransferLog, given: TransferInput)
 async def sign(work: UnitOfWork, actor: Actor, uid: str, method: SignatureMethod) -> TransferLog:
     """Sign as trainer or trainee. A trainer's first signature fixes the log for ever.
 
-    Raises Missing, Conflict (a trainee before a trainer; signed already).
+    Raises Missing (to a trainee also before a trainer has signed), Conflict (signed already).
     """
     log, members = await _get(work, actor, uid, Action.TRANSFER_SIGN, lock=True)
+    require(actor, Action.TRANSFER_READ, _facts(log, members))
     mine = [member for member, _ in members if member.person_id == actor.id]
     record = await records.find_record(work, RecordKind.TRANSFER_LOG, _subject(log))
     if record is None:
-        if not any(member.part is TransferPart.TRAINER for member in mine):
-            raise Conflict("trainer_first", N_("Người dạy ký trước, rồi người học ký xác nhận"))
         station = await work.session.get_one(Facility, log.station_id)
         content = fixed_content(log, station, members)
         record = await records.create_draft(
@@ -292,7 +320,7 @@ async def open_log(work: UnitOfWork, actor: Actor, uid: str) -> OpenLog:
     log, members = await _get(work, actor, uid, Action.TRANSFER_READ)
     station = await work.session.get_one(Facility, log.station_id)
     record = await records.find_record(work, RecordKind.TRANSFER_LOG, _subject(log))
-    signatures = await records.list_signatures(work, record) if record else []
+    addenda = await records.list_addenda(work, record) if record else []
     unsigned = [m for m, _ in members if m.person_id == actor.id and m.signed_at is None]
     is_draft = log.state is TransferState.DRAFT
     teaches = any(member.part is TransferPart.TRAINER for member in unsigned)
@@ -302,29 +330,38 @@ async def open_log(work: UnitOfWork, actor: Actor, uid: str) -> OpenLog:
         station=station,
         members=members,
         record=record,
-        is_intact=record is None or records.is_intact(record, signatures),
+        is_intact=await _are_intact(work, [record, *addenda] if record else []),
         may_edit=is_draft and actor.has(Role.ROTATED_DOCTOR, Role.TRAINER),
         may_sign=bool(unsigned) and (teaches or not is_draft),
         session=await work.session.get(LiveSession, log.session_id) if log.session_id else None,
-        addenda=await records.list_addenda(work, record) if record else (),
+        addenda=addenda,
     )
 
 
+async def _are_intact(work: UnitOfWork, papers: Sequence[SignedRecord]) -> bool:
+    signatures = [await records.list_signatures(work, paper) for paper in papers]
+    return all(map(records.is_intact, papers, signatures))
+
+
 async def start_session(work: UnitOfWork, actor: Actor, uid: str) -> LiveSession:
-    """Meet by video about this log: everybody in it is called. Raises Missing, Conflict."""
-    log, members = await _get(work, actor, uid, Action.TRANSFER_WRITE, lock=True)
-    if log.state is not TransferState.DRAFT:
-        raise Conflict("record_signed", N_("Bản này đã ký, chỉ có thể thêm bản bổ sung"))
-    roles = {
-        TransferPart.TRAINER: ParticipantRole.TRAINER,
-        TransferPart.TRAINEE: ParticipantRole.TRAINEE,
-    }
+    """Meet by video about this log: everybody in it is called, again if the room is still open.
+
+    Raises Missing, Conflict (signed).
+    """
+    log = await _get_draft(work, actor, uid)
+    earlier = await work.session.get(LiveSession, log.session_id) if log.session_id else None
+    if earlier is not None and earlier.state is not SessionState.ENDED:
+        await ring(work, actor, earlier.uid)
+        return earlier
+    members = {log.author_id: ParticipantRole.TRAINER}
+    for member, _ in await list_members(work, [log.id or 0]):
+        members[member.person_id] = ParticipantRole(member.part.value)
     session = await open_for_transfer(
         work,
         actor,
         title=log.technique_name,
         station_id=log.station_id,
-        members=[(member.person_id, roles[member.part]) for member, _ in members],
+        members=list(members.items()),
     )
     log.session_id = session.id
     log.place = TransferPlace.LIVE_SESSION

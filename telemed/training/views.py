@@ -15,13 +15,12 @@ from telemed.training import rotations
 from telemed.training.repository import get_rotation, list_people, list_rotations
 from telemed.training.rotations import RotationInput
 from telemed.web.formats import format_date
-from telemed.web.parsing import Body, Day, read_form
+from telemed.web.parsing import Body, Day, RowKey, read_form
 from telemed.web.rendering import add_notices, invalid_page, page, see_other
 from telemed.web.routing import Routes, Values
 
 routes = Routes()
 add_notices({"rotation_saved": N_("Đã lưu đợt luân phiên")})
-SENT_ROLES = (Role.ROTATED_DOCTOR,)
 
 
 class RotationForm(Body):
@@ -29,12 +28,13 @@ class RotationForm(Body):
 
     decision_number: Annotated[str, Field(min_length=1, max_length=40)]
     decision_date: Day
-    person: Annotated[int, Field(ge=1, le=2**31)]
-    station: Annotated[int, Field(ge=1, le=2**31)]
-    specialty: Annotated[int, Field(ge=1, le=2**31)] | None = None
+    person: RowKey
+    station: RowKey
+    specialty: RowKey | None = None
     starts_on: Day
     ends_on: Day
     tasks: Annotated[str, Field(max_length=2000)] = ""
+    revision: Annotated[int, Field(ge=0)] = 0
 
 
 def _given(form: RotationForm) -> RotationInput:
@@ -65,7 +65,7 @@ async def board(request: web.Request) -> web.Response:
 
 async def _choices(request: web.Request) -> dict[str, Any]:
     work = request[WORK]
-    people = await list_people(work, SENT_ROLES)
+    people = await list_people(work, rotations.SENT_ROLES)
     return {
         "people": [(person.id, f"{person.title} {person.full_name}".strip()) for person in people],
         "stations": [(station.id, station.name) for station in await list_stations(work)],
@@ -74,7 +74,9 @@ async def _choices(request: web.Request) -> dict[str, Any]:
 
 
 async def _form_again(request: web.Request, error: Invalid, values: Values) -> web.Response:
-    context = {"values": values, **await _choices(request)}
+    uid = request.match_info.get("uid")
+    revision = (await get_rotation(request[WORK], uid)).revision if uid else 0
+    context = {"values": values, "revision": revision, **await _choices(request)}
     return invalid_page(request, "training/rotation.html", error, **context)
 
 
@@ -82,7 +84,7 @@ async def _form_again(request: web.Request, error: Invalid, values: Values) -> w
 async def new(request: web.Request) -> web.Response:
     """An empty form."""
     values = {"station": request.query.get("station", "")}
-    context = {"values": values, "errors": {}, **await _choices(request)}
+    context = {"values": values, "errors": {}, "revision": 0, **await _choices(request)}
     return page(request, "training/rotation.html", **context)
 
 
@@ -108,7 +110,8 @@ async def edit(request: web.Request) -> web.Response:
         "ends_on": format_date(rotation.ends_on),
         "tasks": rotation.tasks,
     }
-    context = {"values": values, "errors": {}, **await _choices(request)}
+    context = {"values": values, "errors": {}, "revision": rotation.revision}
+    context |= await _choices(request)
     return page(request, "training/rotation.html", **context)
 
 
@@ -117,5 +120,7 @@ async def change(request: web.Request) -> web.Response:
     """Correct a rotation."""
     form = await read_form(request, RotationForm)
     uid = request.match_info["uid"]
-    await rotations.save(request[WORK], signed_in(request), _given(form), uid=uid)
+    await rotations.save(
+        request[WORK], signed_in(request), _given(form), uid=uid, revision=form.revision
+    )
     return see_other(request, "/training/rotations", notice="rotation_saved")
