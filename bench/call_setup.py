@@ -31,7 +31,14 @@ from tests.servers import Telemed
 
 ROUNDS: Final = 12
 GOAL: Final = 1.5
+FLOOR_ROW: Final = "two connections in one page"
+# From the join; the page is either open already, or has just been loaded and is still being shown.
+OPEN_ROWS: Final = ("page open, who joins", "page open, who waits")
+LOADED_ROWS: Final = ("page just loaded, who joins", "page just loaded, who waits")
+ROWS: Final = (FLOOR_ROW, *OPEN_ROWS, *LOADED_ROWS)
 SECRET: Final = "a-secret-for-the-call-bench-long-enough"
+Figures = dict[str, list[float]]
+
 ARGUMENTS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -51,7 +58,7 @@ WebSocket.prototype.send = function (data) {
 addEventListener('DOMContentLoaded', () => {
   const video = document.querySelector('[data-role=remote]');
   const wait = () => video?.requestVideoFrameCallback(() => { window.moments.frame = now(); });
-  window.again = () => { delete window.moments.frame; wait(); };
+  window.again = () => { window.moments = {}; wait(); };
   wait();
 });
 """
@@ -95,10 +102,10 @@ def main() -> None:
         server.start()
         try:
             with sync_playwright() as playwright:
-                floors, joiners, waiters = _measure(playwright, server.origin, path, tokens)
+                figures = _measure(playwright, server.origin, path, tokens)
         finally:
             server.stop()
-    _print_table(floors, joiners, waiters)
+    _print_table(figures)
 
 
 async def _settle(folder: Path) -> tuple[str, list[str]]:
@@ -118,42 +125,44 @@ async def _settle(folder: Path) -> tuple[str, list[str]]:
     return f"/sessions/{live.uid}", tokens
 
 
-def _measure(
-    playwright: Playwright, origin: str, path: str, tokens: Sequence[str]
-) -> tuple[list[float], list[float], list[float]]:
-    """Milliseconds of each round: without a server, of who joins, of who was waiting."""
-    floors: list[float] = []
-    joiners: list[float] = []
-    waiters: list[float] = []
+def _measure(playwright: Playwright, origin: str, path: str, tokens: Sequence[str]) -> Figures:
+    """Milliseconds of each kind of set-up, a row for each."""
+    figures: Figures = {name: [] for name in ROWS}
     with _browser(playwright) as first, _browser(playwright) as second:
         waiting = _context(first, origin, tokens[0]).new_page()
         waiting.add_init_script(WATCH)
         waiting.goto(path)
         bare = _context(first, origin, tokens[0]).new_page()
-        joining = _context(second, origin, tokens[1])
         bare.goto("/account")
+        joining = _context(second, origin, tokens[1]).new_page()
+        joining.add_init_script(WATCH)
         for _ in range(ROUNDS + 1):
             bare.bring_to_front()
-            floors.append(bare.evaluate(FLOOR))
+            figures[FLOOR_ROW].append(bare.evaluate(FLOOR))
             waiting.bring_to_front()
-            joiner, waiter = _join(joining, waiting, path)
-            joiners.append(joiner)
-            waiters.append(waiter)
-    # The first round warms both up.
-    return floors[1:], joiners[1:], waiters[1:]
+            _again(waiting)
+            joining.goto(path)
+            _note(figures, LOADED_ROWS, joining, waiting)
+            _again(waiting, joining)
+            joining.locator("[data-role=situation-act]").click()
+            _note(figures, OPEN_ROWS, joining, waiting)
+    # The first round warms everything up.
+    return {name: values[1:] for name, values in figures.items()}
 
 
-def _join(joining: BrowserContext, waiting: Page, path: str) -> tuple[float, float]:
-    page = joining.new_page()
-    page.add_init_script(WATCH)
-    waiting.evaluate("() => window.again()")
-    page.goto(path)
-    moments = page.evaluate(FRAME)
+def _again(*pages: Page) -> None:
+    for page in pages:
+        page.evaluate("() => window.again()")
+
+
+def _note(figures: Figures, rows: tuple[str, str], joining: Page, waiting: Page) -> None:
+    """One call: from the join to the first picture on both sides; then the joining side leaves."""
+    moments = joining.evaluate(FRAME)
     seen = waiting.evaluate(FRAME)
-    page.locator("[data-role=leave]").click()
+    for name, frame in zip(rows, (moments["frame"], seen["frame"]), strict=True):
+        figures[name].append(frame - moments["join"])
+    joining.locator("[data-role=leave]").click()
     waiting.locator("[data-role=situation-act]").wait_for()
-    page.close()
-    return moments["frame"] - moments["join"], seen["frame"] - moments["join"]
 
 
 @contextmanager
@@ -176,21 +185,15 @@ def _context(browser: Browser, origin: str, token: str) -> BrowserContext:
     return context
 
 
-def _print_table(
-    floors: Sequence[float], joiners: Sequence[float], waiters: Sequence[float]
-) -> None:
+def _print_table(figures: Figures) -> None:
+    floor = statistics.median(figures[FLOOR_ROW])
     print(f"\nCall set-up to the first decoded picture, {ROUNDS} rounds in turn (ms)")
-    print(f"{'':34}{'median':>8}{'min':>8}{'max':>8}{'ratio':>8}")
-    floor = statistics.median(floors)
-    for name, values in (
-        ("two connections in one page", floors),
-        ("call, who joins (from the join)", joiners),
-        ("call, who waits (from the join)", waiters),
-    ):
+    print(f"{'':36}{'median':>8}{'min':>8}{'max':>8}{'ratio':>8}")
+    for name, values in figures.items():
         middle = statistics.median(values)
-        figures = f"{middle:8.0f}{min(values):8.0f}{max(values):8.0f}{middle / floor:8.2f}"
-        print(f"{name:34}{figures}")
-    ratio = statistics.median(joiners) / floor
+        columns = f"{middle:8.0f}{min(values):8.0f}{max(values):8.0f}{middle / floor:8.2f}"
+        print(f"{name:36}{columns}")
+    ratio = statistics.median(figures[OPEN_ROWS[0]]) / floor
     print(f"\n{'holds ' if ratio <= GOAL else 'MISSED'}  {ratio:.2f} x (goal: {GOAL} or less)")
     sys.stdout.flush()
 

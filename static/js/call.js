@@ -71,7 +71,7 @@ export class Call {
     this.#config = { iceServers: joined.ice_servers };
     const present = new Set(joined.participants.map((peer) => peer.participant));
     for (const gone of [...this.#connections.keys()].filter((id) => !present.has(id))) {
-      this.drop(gone);
+      this.#remove(gone);
     }
     for (const peer of joined.participants) {
       const before = this.#connections.get(peer.participant);
@@ -80,7 +80,7 @@ export class Call {
       if (isKept && peer.connected && !before.isWell) before.restart();
     }
     this.#dropSpare();
-    if (this.#connections.size === 0) this.#ready ??= this.#make();
+    this.#beReady();
   }
 
   /**
@@ -109,8 +109,8 @@ export class Call {
 
   /** @param {string} participant */
   drop(participant) {
-    this.#connections.get(participant)?.close();
-    this.#connections.delete(participant);
+    this.#remove(participant);
+    this.#beReady();
   }
 
   /** @param {Signal} signal */
@@ -158,7 +158,18 @@ export class Call {
     this.#timer = undefined;
     this.#dropSpare();
     this.#takeReady()?.close();
-    for (const participant of [...this.#connections.keys()]) this.drop(participant);
+    for (const participant of [...this.#connections.keys()]) this.#remove(participant);
+  }
+
+  /** @param {string} participant */
+  #remove(participant) {
+    this.#connections.get(participant)?.close();
+    this.#connections.delete(participant);
+  }
+
+  /** Nobody is there: have a connection for whoever comes. */
+  #beReady() {
+    if (this.#connections.size === 0) this.#ready ??= this.#make();
   }
 
   /** For who was there first, and waits for an offer. */
