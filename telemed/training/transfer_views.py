@@ -171,7 +171,7 @@ async def new(request: web.Request) -> web.Response:
     actor = signed_in(request)
     station_id = _number(request.query.get("station")) or actor.posted_station_id
     values = {"trainers": [str(actor.id)], "station": station_id, **_today(request)}
-    context = {"values": values, "errors": {}, "revision": 0}
+    context: dict[str, Any] = {"values": values, "errors": {}, "revision": 0}
     context |= await _choices(request, station_id)
     return page(request, "training/transfer_form.html", **context)
 
@@ -211,7 +211,8 @@ def _values(opened: OpenLog) -> dict[str, Any]:
 async def edit(request: web.Request) -> web.Response:
     """A log that is not signed yet."""
     opened = await transfers.open_log(request[WORK], signed_in(request), request.match_info["uid"])
-    context = {"values": _values(opened), "errors": {}, "revision": opened.log.revision}
+    values = _values(opened)
+    context: dict[str, Any] = {"values": values, "errors": {}, "revision": opened.log.revision}
     context |= await _choices(request, opened.log.station_id)
     return page(request, "training/transfer_form.html", **context)
 

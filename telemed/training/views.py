@@ -110,7 +110,7 @@ async def edit(request: web.Request) -> web.Response:
         "ends_on": format_date(rotation.ends_on),
         "tasks": rotation.tasks,
     }
-    context = {"values": values, "errors": {}, "revision": rotation.revision}
+    context: dict[str, Any] = {"values": values, "errors": {}, "revision": rotation.revision}
     context |= await _choices(request)
     return page(request, "training/rotation.html", **context)
 
