@@ -1,0 +1,365 @@
+"""Rotations and transfer logs through pages that work without scripts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from aiohttp import ClientResponse
+from sqlmodel import select
+
+from telemed.accounts.models import Person
+from telemed.accounts.permissions import Actor, Role
+from telemed.accounts.service import Accounts
+from telemed.core.clock import FakeClock
+from telemed.core.db import Database, UnitOfWork
+from telemed.facilities.models import Facility
+from telemed.training.models import Rotation, TransferLog, TransferState
+from tests.conftest import Client
+from tests.factories import Factory
+from tests.people import PASSWORD, code_at, give_password, give_second_factor
+
+SignIn = Callable[[Actor], Awaitable[Client]]
+SCRIPT = {"Sec-Fetch-Mode": "cors", "Accept": "application/json"}
+
+
+def faults(page: str) -> dict[str, str]:
+    """Field to sentence of the summary of a page."""
+    return {
+        field: unescape(text) for field, text in re.findall(r'href="#f-([\w-]+)">([^<]+)</a>', page)
+    }
+
+
+def value_of(page: str, name: str) -> str | None:
+    field = re.search(rf'<input[^>]*name="{name}"[^>]*?value="([^"]*)"', page)
+    return unescape(field[1]) if field else None
+
+
+async def rows(database: Database) -> tuple[list[Rotation], list[TransferLog]]:
+    async with database.read() as work:
+        return (
+            list(await work.session.exec(select(Rotation))),
+            list(await work.session.exec(select(TransferLog))),
+        )
+
+
+# --- rotations -------------------------------------------------------------------------------
+
+
+@dataclass
+class Office:
+    """A coordinator's browser and a decision to register."""
+
+    browser: Client
+    station: Facility
+    person: Person
+    form: dict[str, str]
+
+
+@pytest.fixture
+async def office(make: Factory, signed_in: SignIn) -> Office:
+    station = await make.facility(name="Trạm Y tế Mường Phăng")
+    person = await make.person(Role.ROTATED_DOCTOR, full_name="Quàng Thị Ngọc")
+    browser = await signed_in(await make.actor(Role.COORDINATOR))
+    form = {
+        "decision_number": "123/QĐ-SYT",
+        "decision_date": "15/11/2026",
+        "person": str(person.id),
+        "station": str(station.id),
+        "starts_on": "20/11/2026",
+        "ends_on": "28/02/2027",
+        "tasks": "Siêu âm tim cấp cứu",
+    }
+    return Office(browser, station, person, form)
+
+
+async def test_a_decision_is_registered_and_stands_on_the_board(office: Office) -> None:
+    saved = await office.browser.post("/training/rotations/new", data=office.form)
+    page = await saved.text()
+    assert (saved.status, saved.url.path) == (200, "/training/rotations")
+    for words in ("Đã lưu đợt luân phiên", "123/QĐ-SYT", "15/11/2026", "Quàng Thị Ngọc"):
+        assert words in page
+    assert "Đến 28/02/2027" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "sentence"),
+    [
+        ({"decision_number": ""}, "decision_number", "Chưa ghi mục này"),
+        ({"starts_on": "31/02/2026"}, "starts_on", "Ngày ghi như 29/11/2026"),
+        ({"starts_on": "01/01/0001"}, "starts_on", "Năm phải từ 1900 đến 2100"),
+        ({"ends_on": "19/11/2026"}, "ends_on", "Ngày về phải sau ngày đi"),
+        ({"decision_date": "21/11/2026"}, "decision_date", "Quyết định phải có trước ngày đi"),
+        ({"person": "999999"}, "person", "Chọn một người trong danh sách"),
+        ({"person": str(2**31)}, "person", f"Phải từ {2**31 - 1} trở xuống"),
+        ({"station": "999999"}, "station", "Chọn một trạm trong danh sách"),
+        ({"specialty": "999999"}, "specialty", "Chọn một trong các giá trị có sẵn"),
+        ({"tasks": "a" * 2001}, "tasks", "Dài quá 2000 ký tự"),
+    ],
+)
+async def test_what_is_wrong_is_said_at_its_field_and_the_rest_stays(
+    office: Office, database: Database, changes: dict[str, str], field: str, sentence: str
+) -> None:
+    refused = await office.browser.post("/training/rotations/new", data=office.form | changes)
+    page = await refused.text()
+    assert refused.status == 422
+    assert faults(page) == {field: sentence}
+    assert value_of(page, "decision_number") == (office.form | changes)["decision_number"]
+    assert (await rows(database))[0] == []
+
+
+async def test_a_second_place_on_one_day_is_refused_in_the_form(office: Office) -> None:
+    await office.browser.post("/training/rotations/new", data=office.form)
+    again = office.form | {"decision_number": "124/QĐ-SYT"}
+    refused = await office.browser.post("/training/rotations/new", data=again)
+    page = await refused.text()
+    assert faults(page) == {"starts_on": "Người này đã được cử đi nơi khác trong những ngày đó"}
+    assert value_of(page, "decision_number") == "124/QĐ-SYT"
+
+
+async def test_a_decision_is_corrected_and_a_stale_correction_is_told(
+    office: Office, database: Database
+) -> None:
+    await office.browser.post("/training/rotations/new", data=office.form)
+    ((rotation,), _) = await rows(database)
+    path = f"/training/rotations/{rotation.uid}"
+    page = await (await office.browser.get(path)).text()
+    assert value_of(page, "starts_on") == "20/11/2026"
+    revision = value_of(page, "revision") or ""
+    form = office.form | {"revision": revision, "ends_on": "31/03/2027"}
+    assert (await office.browser.post(path, data=form)).status == 200
+    stale = await office.browser.post(path, data=form | {"tasks": "Bản cũ"})
+    page = await stale.text()
+    assert stale.status == 422
+    assert list(faults(page)) == ["revision"]
+    assert "Bản cũ" in page
+    form |= {"revision": value_of(page, "revision") or "", "tasks": "Bản cũ"}
+    assert (await office.browser.post(path, data=form)).status == 200
+    ((rotation,), _) = await rows(database)
+    assert (rotation.tasks, rotation.ends_on.isoformat()) == ("Bản cũ", "2027-03-31")
+
+
+@pytest.mark.parametrize(
+    ("role", "reads"),
+    [(Role.COMMUNE_DOCTOR, 200), (Role.TRAINER, 200), (Role.ADMINISTRATOR, 403)],
+)
+async def test_others_read_the_register_at_most(
+    office: Office, make: Factory, signed_in: SignIn, role: Role, reads: int
+) -> None:
+    browser = await signed_in(await make.actor(role))
+    page = await browser.get("/training/rotations")
+    assert page.status == reads
+    assert "/training/rotations/new" not in await page.text()
+    assert (await browser.get("/training/rotations/new")).status == 403
+    assert (await browser.post("/training/rotations/new", data=office.form)).status == 403
+
+
+# --- transfer logs ---------------------------------------------------------------------------
+
+
+@dataclass
+class Lesson:
+    """A rotated doctor who teaches, a trainee, and a session to write down."""
+
+    teacher: Client
+    trainee: Client
+    station: Facility
+    secret: str
+    clock: FakeClock
+    form: dict[str, str | list[str]]
+
+    async def write(self, **changes: str | list[str]) -> ClientResponse:
+        return await self.teacher.post("/training/sessions/new", data=self.form | changes)
+
+    def code(self) -> str:
+        self.clock.advance(timedelta(seconds=30))
+        return code_at(self.secret, self.clock.now())
+
+
+@pytest.fixture
+async def lesson(
+    work: UnitOfWork, make: Factory, accounts: Accounts, signed_in: SignIn, clock: FakeClock
+) -> Lesson:
+    station = await make.facility(name="Trạm Y tế Nà Tấu")
+    teacher = await make.person(Role.ROTATED_DOCTOR, posted_to=station)
+    trainee = await make.person(Role.COMMUNE_DOCTOR, at=station, full_name="Lường Văn Thoan")
+    for person in (teacher, trainee):
+        await give_password(work, accounts, person)
+    secret = await give_second_factor(work, accounts, teacher)
+    browsers = [await signed_in(await make.actor_of(person)) for person in (teacher, trainee)]
+    form: dict[str, str | list[str]] = {
+        "station": str(station.id),
+        "technique_code": "18.2",
+        "technique_name": "Siêu âm tim cấp cứu",
+        "type": "hands_on",
+        "place": "on_site",
+        "day": "20/11/2026",
+        "start": "08:00",
+        "end": "10:30",
+        "trainers": [str(teacher.id)],
+        "trainees": [str(trainee.id)],
+        "observed": "3",
+        "assisted": "",
+        "performed": "1",
+        "evaluation": "Đặt đầu dò đúng",
+    }
+    return Lesson(browsers[0], browsers[1], station, secret, clock, form)
+
+
+async def test_a_session_is_logged_signed_countersigned_and_found(
+    lesson: Lesson, make: Factory, signed_in: SignIn, database: Database
+) -> None:
+    saved = await lesson.write()
+    path = saved.url.path
+    assert "Máy chủ đã nhận nhật ký, chưa ký" in await saved.text()
+    assert (await lesson.trainee.get(path)).status == 404
+    form = {"password": PASSWORD, "code": lesson.code()}
+    signed = await lesson.teacher.post(f"{path}/sign", data=form)
+    assert "Đã ký nhật ký chuyển giao" in await signed.text()
+    waiting = await (await lesson.trainee.get("/training/sessions")).text()
+    assert "Ký xác nhận buổi Siêu âm tim cấp cứu" in waiting
+    countersigned = await lesson.trainee.post(f"{path}/sign", data={"password": PASSWORD})
+    assert "Đã ký đủ" in await countersigned.text()
+    trainer = await signed_in(await make.actor(Role.TRAINER))
+    found = await (await trainer.get("/training/sessions?q=sieu+am&state=complete")).text()
+    assert f'href="{path}"' in found
+    (_, (log,)) = await rows(database)
+    assert (log.state, log.observed, log.assisted) == (TransferState.COMPLETE, 3, 0)
+    hours = log.ends_at - log.starts_at
+    assert (hours, log.starts_at.isoformat()) == (
+        timedelta(hours=2.5),
+        "2026-11-20T01:00:00+00:00",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "sentence"),
+    [
+        ({"technique_code": "29.1"}, "technique_code", "Chưa đúng dạng"),
+        ({"technique_code": "18"}, "technique_code", "Chưa đúng dạng"),
+        ({"technique_code": "18.٢"}, "technique_code", "Chưa đúng dạng"),
+        ({"technique_code": "BS_18.12345"}, "technique_code", "Chưa đúng dạng"),
+        ({"technique_name": "a"}, "technique_name", "Chưa ghi mục này"),
+        ({"type": "other"}, "type", "Chọn một trong các giá trị có sẵn"),
+        ({"day": "mai"}, "day", "Ngày ghi như 29/11/2026"),
+        ({"start": "8"}, "start", "Giờ ghi như 07:30"),
+        ({"end": "08:00"}, "end", "Giờ kết thúc phải sau giờ bắt đầu"),
+        ({"end": "20:30"}, "end", "Một buổi dài nhất 12 giờ"),
+        ({"day": "24/11/2026"}, "start", "Chỉ ghi buổi đã diễn ra"),
+        ({"observed": "-1"}, "observed", "Phải từ 0 trở lên"),
+        ({"observed": "201"}, "observed", "Phải từ 200 trở xuống"),
+        ({"trainees": []}, "trainees", "Chọn ít nhất một người học của trạm"),
+        ({"trainers": ["999999"]}, "trainers", "Chọn ít nhất một người dạy, khác người học"),
+    ],
+)
+async def test_a_wrong_log_is_shown_again_as_it_was_typed(
+    lesson: Lesson,
+    database: Database,
+    changes: dict[str, str | list[str]],
+    field: str,
+    sentence: str,
+) -> None:
+    refused = await lesson.write(**changes)
+    page = await refused.text()
+    assert refused.status == 422
+    assert faults(page) == {field: sentence}
+    assert "Đặt đầu dò đúng" in page
+    assert value_of(page, "day") == (lesson.form | changes)["day"]
+    assert (await rows(database))[1] == []
+
+
+@pytest.mark.parametrize("code", ["1.1", "18.2", "28.9999", "BS_2.114", ""])
+async def test_codes_of_the_national_list_are_taken(lesson: Lesson, code: str) -> None:
+    assert (await lesson.write(technique_code=code)).status == 200
+
+
+async def test_a_session_may_last_until_midnight(lesson: Lesson, database: Database) -> None:
+    await lesson.write(start="22:00", end="24:00")
+    (_, (log,)) = await rows(database)
+    assert log.ends_at - log.starts_at == timedelta(hours=2)
+
+
+async def test_a_draft_is_changed_and_a_stale_change_is_told(
+    lesson: Lesson, database: Database
+) -> None:
+    path = (await lesson.write()).url.path
+    page = await (await lesson.teacher.get(f"{path}/edit")).text()
+    assert (value_of(page, "start"), value_of(page, "end")) == ("08:00", "10:30")
+    revision = value_of(page, "revision") or ""
+    form = lesson.form | {"revision": revision, "technique_name": "Đặt nội khí quản"}
+    assert (await lesson.teacher.post(f"{path}/edit", data=form)).status == 200
+    stale = await lesson.teacher.post(f"{path}/edit", data=form | {"evaluation": "Bản cũ"})
+    page = await stale.text()
+    assert (stale.status, list(faults(page))) == (422, ["revision"])
+    assert "Bản cũ" in page
+    (_, (log,)) = await rows(database)
+    assert (log.technique_name, log.evaluation) == ("Đặt nội khí quản", "Đặt đầu dò đúng")
+
+
+async def test_nobody_signs_without_showing_who_they_are(
+    lesson: Lesson, database: Database
+) -> None:
+    path = (await lesson.write()).url.path
+    for form, field in (
+        ({"password": ""}, "password"),
+        ({"password": "sai", "code": lesson.code()}, "password"),
+        ({"password": PASSWORD, "code": "000000"}, "code"),
+        ({"password": PASSWORD}, "code"),
+    ):
+        refused = await lesson.teacher.post(f"{path}/sign", data=form)
+        assert (refused.status, list(faults(await refused.text()))) == (422, [field])
+    (_, (log,)) = await rows(database)
+    assert log.state is TransferState.DRAFT
+
+
+async def test_a_trainee_adds_to_what_is_signed(lesson: Lesson) -> None:
+    path = (await lesson.write()).url.path
+    form = {"password": PASSWORD, "code": lesson.code()}
+    await lesson.teacher.post(f"{path}/sign", data=form)
+    addition = {"text": "Tôi chỉ <b>quan sát</b>", "reason": "Sửa số ca", "password": PASSWORD}
+    page = await (await lesson.trainee.post(f"{path}/addenda", data=addition)).text()
+    assert "Bản bổ sung 1" in page
+    assert "Tôi chỉ &lt;b&gt;quan sát&lt;/b&gt;" in page
+    assert "Lý do: Sửa số ca" in page
+    empty = await lesson.trainee.post(f"{path}/addenda", data=addition | {"text": ""})
+    assert list(faults(await empty.text())) == ["text"]
+
+
+async def test_a_call_leads_into_the_room(lesson: Lesson) -> None:
+    path = (await lesson.write()).url.path
+    called = await lesson.teacher.post(f"{path}/call", allow_redirects=False)
+    room = called.headers["Location"]
+    assert called.status == 303
+    assert re.fullmatch(r"/sessions/[\w-]{22}", room)
+    assert (await lesson.trainee.get(room)).status == 200
+    page = await (await lesson.teacher.get(path)).text()
+    assert f'href="{room}"' in page
+    assert "Qua cuộc gọi hình" in page
+
+
+async def test_strangers_cannot_tell_a_log_from_none(
+    lesson: Lesson, make: Factory, signed_in: SignIn
+) -> None:
+    path = (await lesson.write()).url.path
+    stranger = await signed_in(await make.actor(Role.TRAINER))
+    for method, end in (("GET", ""), ("GET", "/edit"), ("POST", "/sign"), ("POST", "/call")):
+        told = []
+        for place in (path, "/training/sessions/" + "x" * 22):
+            form = {"password": PASSWORD} if method == "POST" else None
+            answer = await stranger.request(method, place + end, data=form, headers=SCRIPT)
+            told.append((answer.status, (await answer.json())["code"]))
+        assert told[0] == told[1]
+        assert told[0][0] in {404, 422}
+
+
+@pytest.mark.parametrize(
+    "query", ["before=0", f"station={2**31}", "state=odd", "code=" + "1" * 13, "q=a&q=b", "x=1"]
+)
+async def test_an_odd_question_is_refused_by_its_field(lesson: Lesson, query: str) -> None:
+    answer = await lesson.teacher.get(f"/training/sessions?{query}", headers=SCRIPT)
+    assert answer.status == 422
+    assert [each["field"] for each in (await answer.json())["fields"]] == [query.partition("=")[0]]
