@@ -16,12 +16,14 @@ from telemed.sessions.models import LeaveReason
 from telemed.signaling.dispatch import Caller
 from telemed.signaling.namespace import event_of, log_answer
 from telemed.signaling.protocol import PROTOCOL_VERSION, Join
-from telemed.signaling.rooms import Push, Room, Seat
+from telemed.signaling.rooms import Push, Room, Seat, Step
 
 if TYPE_CHECKING:
     from telemed.signaling.server import Signaling
 
 REPLACED = "replaced"
+# What follows from somebody's coming in waits until they have had the time to connect.
+SETTLE_SECONDS = 0.4
 
 
 class Presence:
@@ -43,7 +45,7 @@ class Presence:
         answer = await self._hub.rooms.run(
             message.session, lambda room: self._sit(room, caller, message)
         )
-        self._hub.rooms.start(message.session, lambda room: self._settle(room, caller))
+        self._later(message.session, "", SETTLE_SECONDS, lambda room: self._settle(room, caller))
         self._hub.note_activity(caller.actor)
         return answer
 
@@ -136,7 +138,13 @@ class Presence:
         await self._hub.push(pushes)
         async with self._hub.database.work() as work:
             await service.note_link(work, room.uid, seat.participant, is_up=False)
-        self._start_timer(room.uid, seat.participant)
+        lost = seat.participant
+        self._later(
+            room.uid,
+            lost,
+            self._grace_seconds,
+            lambda room: self.expel(room, lost, LeaveReason.LINK_LOST),
+        )
 
     async def expel(self, room: Room, participant: str, reason: LeaveReason) -> None:
         """End a stay; the log tells the others."""
@@ -190,16 +198,16 @@ class Presence:
             timer.cancel()
         self._timers.clear()
 
-    def _start_timer(self, session: str, participant: str) -> None:
+    def _later(self, session: str, participant: str, seconds: float, step: Step[None]) -> None:
+        """Plan a step of a room, in place of the one that was planned before."""
         self._stop_timer(session, participant)
 
-        def lapse() -> None:
-            self._hub.rooms.start(
-                session, lambda room: self.expel(room, participant, LeaveReason.LINK_LOST)
-            )
+        def begin() -> None:
+            self._timers.pop((session, participant), None)
+            self._hub.rooms.start(session, step)
 
         loop = asyncio.get_running_loop()
-        self._timers[session, participant] = loop.call_later(self._grace_seconds, lapse)
+        self._timers[session, participant] = loop.call_later(seconds, begin)
 
     def _stop_timer(self, session: str, participant: str) -> None:
         timer = self._timers.pop((session, participant), None)

@@ -184,7 +184,7 @@ async def test_a_token_of_somebody_else_or_of_another_epoch_is_worth_nothing(
 
 async def test_a_seat_that_stays_lost_is_given_up(world: World, app: web.Application) -> None:
     app[SIGNALING].presence._grace_seconds = 0.05
-    _, second = await world.both_join()
+    _, second = await world.both_settle()
     await world.doctor.close()
     left = await world.specialist.push("session:peer-left")
     assert (left["participant"], left["reason"]) == (second["participant"], "link_lost")
