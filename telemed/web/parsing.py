@@ -202,15 +202,17 @@ def _collect(fields: MultiMapping[Any], model: type[BaseModel]) -> dict[str, Any
     for name in dict.fromkeys(fields.keys()):
         if name == HIDDEN_KEY:
             continue
-        values = [_line_ends(value) for value in fields.getall(name) if value != ""]
+        values = [_line_ends(value) for value in fields.getall(name)]
         if any(not isinstance(value, str) for value in values):
             raise Invalid.of([_field_error(name, "string_type")])
+        given = [value for value in values if value]
         if name in lists:
+            # Rows of a list keep their places, also when one above is empty.
             data[name] = values
-        elif len(values) > 1:
+        elif len(given) > 1:
             raise Invalid.of([_field_error(name, "repeated")])
-        elif values:
-            data[name] = values[0]
+        elif given:
+            data[name] = given[0]
     return data
 
 

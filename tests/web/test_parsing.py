@@ -109,11 +109,16 @@ async def test_a_form_and_json_say_the_same(client: Client) -> None:
 
 
 async def test_an_empty_field_of_a_form_counts_as_not_given(client: Client) -> None:
-    form = f"name=a&key=&day=&share=&tags=&colour=&{HIDDEN_KEY}=k"
+    form = f"name=a&key=&day=&share=&colour=&{HIDDEN_KEY}=k"
     answer = await client.post("/sample", data=form, headers=FORM)
     body = await answer.json()
     assert answer.status == 200
     assert (body["key"], body["day"], body["colour"], body["tags"]) == (None, None, "red", [])
+
+
+async def test_rows_of_a_list_keep_their_places(client: Client) -> None:
+    answer = await client.post("/sample", data="name=a&tags=&tags=b", headers=FORM)
+    assert (await answer.json())["tags"] == ["", "b"]
 
 
 async def test_lines_end_alike_in_forms_and_scripts(client: Client) -> None:
