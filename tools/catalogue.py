@@ -67,8 +67,11 @@ def build(root: Path) -> Report:
         write_po(file, texts, width=100)
     with (home / f"{DOMAIN}.po").open("wb") as file:
         write_po(file, merged, width=100)
-    with (home / f"{DOMAIN}.mo").open("wb") as file:
+    # Whoever reads at this moment gets the old one or the new one, never half of one.
+    part = home / f"{DOMAIN}.mo.part"
+    with part.open("wb") as file:
         write_mo(file, merged)
+    part.replace(home / f"{DOMAIN}.mo")
     (scripts / f"{LANGUAGE}.js").write_text(script_of(merged), encoding="utf-8")
     return report
 
