@@ -156,6 +156,8 @@ def sign_in_as(town: Town, visitors: Visitors) -> Callable[..., Page]:
         if who not in town.signed_in:
             town.people[who].sign_in(page)
             town.signed_in[who] = page.context.storage_state()
+        else:
+            page.goto("/home")
         return page
 
     return open_page
