@@ -255,12 +255,14 @@ class Telemed:
             self._process.terminate()
             self._process.wait(STOP_SECONDS)
             self._kill_group()
+            self._process = None
 
     def kill(self) -> None:
         """What a power cut does: every process of it ends now, without a word."""
         if self._process:
             self._kill_group()
             self._process.wait(STOP_SECONDS)
+            self._process = None
 
     def _kill_group(self) -> None:
         assert self._process

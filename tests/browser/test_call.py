@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from telemed.accounts.logins import LoginLimits, open_login
 from telemed.accounts.models import LoginStrength
 from telemed.consults.lifecycle import ConsultState
 from telemed.core.config import Settings
 from telemed.core.db import Database
-from tests.browser.conftest import ARGUMENTS, PATIENCE_MILLISECONDS, Visitors
+from tests.browser.conftest import PATIENCE_MILLISECONDS, Chromium, Visitors
 from tests.conftest import make_settings
 from tests.factories import Factory
 from tests.servers import Telemed
@@ -164,21 +163,16 @@ def installation(
 
 
 @pytest.fixture(scope="module")
-def browsers(chromium: Browser) -> Iterator[list[Browser]]:
+def browsers(chromium: Chromium) -> Iterator[list[Chromium]]:
     """Two processes: a page in the background would show its first picture late."""
-    opened = [
-        chromium.browser_type.launch(
-            executable_path=shutil.which("chromium"), args=[*ARGUMENTS, CAMERAS]
-        )
-        for _ in range(2)
-    ]
-    yield opened
-    for browser in opened:
+    browsers = [Chromium(chromium.playwright, CAMERAS) for _ in range(2)]
+    yield browsers
+    for browser in browsers:
         browser.close()
 
 
 @pytest.fixture
-def call(installation: tuple[Telemed, list[Prepared]], browsers: list[Browser]) -> Iterator[Call]:
+def call(installation: tuple[Telemed, list[Prepared]], browsers: list[Chromium]) -> Iterator[Call]:
     """Both sides of a fresh case, signed in."""
     server, cases = installation
     case = cases.pop()
