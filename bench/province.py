@@ -49,8 +49,9 @@ async def fill(settings: Settings) -> dict[str, str]:
     await migrate(database)
     chance = random.Random(1)
     async with database.work() as work:
-        staff = await _staff(Factory(work))
-        await _patients(work, staff, chance)
+        make = Factory(work)
+        staff = await _staff(make)
+        await _patients(work, make, staff, chance)
         await _insert(work, Consult, _consults(staff, chance, work.now()))
         await _insert(work, ConsultQuestion, _questions())
         cookies = await _cookies(work, settings, staff)
@@ -80,9 +81,8 @@ async def _cookies(work: UnitOfWork, settings: Settings, staff: Staff) -> dict[s
     }
 
 
-async def _patients(work: UnitOfWork, staff: Staff, chance: random.Random) -> None:
-    doctor = staff.doctors[0]
-    pattern = await Factory(work).patient(by=doctor)
+async def _patients(work: UnitOfWork, make: Factory, staff: Staff, chance: random.Random) -> None:
+    pattern = await make.patient(by=staff.doctors[0])
     model = pattern.model_dump(exclude={"id", "uid", "personal_number"})
     rows = (
         model | {"uid": new_uid(), "station_id": chance.choice(staff.doctors).facility_id}

@@ -24,6 +24,7 @@ from telemed.core.audit import AuditTag, PendingRecord, write_chain
 from telemed.core.clock import Clock, SystemClock
 from telemed.core.config import Settings
 from telemed.core.errors import N_, Conflict, Unavailable
+from telemed.core.sqlite import visit_once
 
 log = logging.getLogger(__name__)
 
@@ -289,6 +290,7 @@ def _sqlite_writer(url: str) -> AsyncEngine:
     # (fixed upstream in 3.51.3), so exactly one connection may do either.
     _sqlite_path(url).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=WRITE_WAIT_SECONDS)
+    visit_once(engine)
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -320,6 +322,7 @@ def _sqlite_reader(url: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=WRITE_WAIT_SECONDS,
     )
+    visit_once(engine)
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: object) -> None:

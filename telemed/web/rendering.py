@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import jinja2
 import orjson
 from aiohttp import web
+from markupsafe import Markup
 from yarl import URL
 
 from telemed.accounts.permissions import Action, Actor, may
@@ -24,6 +26,7 @@ from telemed.web.formats import FILTERS
 from telemed.web.menu import menu_of, role_title
 
 NOTICE_COOKIE = "telemed_notice"
+REMEMBERED_TEXTS = 4096
 
 # A filter of a domain: (value, now) → catalogue text and its parameters.
 Phrase = Callable[[Any, datetime], tuple[str, Mapping[str, Param]]]
@@ -165,11 +168,30 @@ def _environment(
     environment.install_gettext_translations(  # type: ignore[attr-defined] # added by the extension
         catalogue.texts(locale), newstyle=True
     )
+    words = _gettext(catalogue, locale)
+    environment.globals.update(_=words, gettext=words)
     environment.globals.update(asset=assets.url, now=clock.now, new_key=new_key)
     environment.filters.update(FILTERS)
     for name, phrase in phrases.items():
         environment.filters[name] = _translated(catalogue, locale, clock, phrase)
     return environment
+
+
+def _gettext(catalogue: Catalogue, locale: str) -> Callable[..., Markup]:
+    """What the extension's own does, remembering every text: a page asks for hundreds."""
+
+    @lru_cache(REMEMBERED_TEXTS)
+    def text(message: str) -> Markup:
+        return Markup(catalogue.texts(locale).gettext(message))  # noqa: S704 # our own words
+
+    @lru_cache(REMEMBERED_TEXTS)
+    def plain(message: str) -> Markup:
+        return text(message) % {}
+
+    def gettext(message: str, **params: Any) -> Markup:
+        return text(message) % params if params else plain(message)
+
+    return gettext
 
 
 def _translated(
