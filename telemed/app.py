@@ -14,12 +14,12 @@ from telemed.accounts.own.views import routes as own_account_routes
 from telemed.accounts.people.views import routes as people_routes
 from telemed.accounts.service import Accounts, is_demo_open
 from telemed.accounts.views import routes as account_routes
-from telemed.consults.handling_views import routes as handling_routes
-from telemed.consults.home_views import routes as home_routes
+from telemed.consults.case.handling_views import routes as handling_routes
+from telemed.consults.case.views import routes as case_routes
 from telemed.consults.request.views import routes as request_routes
 from telemed.consults.service import EXPIRE_JOB, expire
-from telemed.consults.views import routes as case_routes
-from telemed.consults.worklist_views import routes as worklist_routes
+from telemed.consults.worklist.home_views import routes as home_routes
+from telemed.consults.worklist.views import routes as worklist_routes
 from telemed.core.anchors import ANCHOR_JOB, anchor, plan_anchors
 from telemed.core.clock import LOCAL_ZONE, Clock, SystemClock, TaskOwner
 from telemed.core.config import Settings

@@ -7,7 +7,7 @@ from typing import Any
 
 from telemed.accounts.permissions import Action, Actor
 from telemed.consults import repository
-from telemed.consults.conversation import add_message
+from telemed.consults.case.conversation import add_message
 from telemed.consults.lifecycle import ConsultEvent, ConsultState
 from telemed.consults.models import Consult, MessageKind
 from telemed.consults.repository import PersonCard

@@ -12,7 +12,7 @@ from typing import Any
 from sqlmodel import SQLModel
 
 from telemed.accounts.permissions import Actor
-from telemed.consults.conversation import MESSAGE_POSTED
+from telemed.consults.case.conversation import MESSAGE_POSTED
 from telemed.consults.lifecycle import TRANSITIONS, ConsultEvent, ConsultState, next_state
 from telemed.consults.models import (
     Consult,

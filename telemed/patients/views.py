@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import Field
 
 from telemed.accounts.permissions import Action
-from telemed.consults.lists import list_of_patient
+from telemed.consults.worklist.lists import list_of_patient
 from telemed.core.errors import N_, Conflict, FieldError, Invalid
 from telemed.facilities.service import list_communes
 from telemed.keys import RENDERER, WORK, signed_in

@@ -11,16 +11,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from telemed.accounts.permissions import Role
-from telemed.consults.casefile import list_for_patient, open_case
-from telemed.consults.conversation import list_lines, mark_read, post
-from telemed.consults.homes import open_home
+from telemed.consults.case.casefile import list_for_patient, open_case
+from telemed.consults.case.conversation import list_lines, mark_read, post
+from telemed.consults.case.timeline import FACTS_TOLD, tell
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import Urgency, VitalSigns
-from telemed.consults.rows import Cursor
 from telemed.consults.service import FACTS, start_session
-from telemed.consults.steps import Side, Step, step_of
-from telemed.consults.timeline import FACTS_TOLD, tell
-from telemed.consults.vital_cells import cells_of
+from telemed.consults.vitals.cells import cells_of
+from telemed.consults.worklist.homes import open_home
+from telemed.consults.worklist.rows import Cursor
+from telemed.consults.worklist.steps import Side, Step, step_of
 from telemed.core.clock import FakeClock
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import Invalid

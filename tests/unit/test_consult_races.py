@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from telemed.accounts.permissions import Actor, Role
 from telemed.consults import handling, service
-from telemed.consults.conversation import list_lines, mark_read, post
+from telemed.consults.case.conversation import list_lines, mark_read, post
 from telemed.consults.lifecycle import ConsultEvent, ConsultState
 from telemed.consults.models import Consult, ReadMark
 from telemed.core.audit import AuditRecord, verify_chain

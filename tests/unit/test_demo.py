@@ -30,13 +30,13 @@ from telemed.accounts.service import (
 from telemed.app import Overrides, create_app
 from telemed.commands.demo import DemoRefused, fill_demo
 from telemed.commands.tables import bring_up
-from telemed.consults.homes import open_home
 from telemed.consults.lifecycle import ConsultEvent, ConsultState, next_state
 from telemed.consults.models import Consult, Urgency
 from telemed.consults.request.service import list_drafts
-from telemed.consults.rows import TriageRow
 from telemed.consults.service import FACTS
-from telemed.consults.worklist import open_worklist
+from telemed.consults.worklist.homes import open_home
+from telemed.consults.worklist.rows import TriageRow
+from telemed.consults.worklist.service import open_worklist
 from telemed.core import records
 from telemed.core.audit import AuditRecord, verify_chain
 from telemed.core.clock import FakeClock

@@ -24,7 +24,7 @@ from telemed.consults.request.fields import (
 from telemed.consults.request.form import find_errors, find_icd_code, read_request
 from telemed.consults.request.input import Choices, Colleague, IcdChoice, RequestInput
 from telemed.consults.request.sections import SectionState, section_state
-from telemed.consults.vitals import Consciousness, VitalKey
+from telemed.consults.vitals.reading import Consciousness, VitalKey
 from telemed.core.errors import Invalid, TooLarge
 from telemed.patients.models import AllergyState, ConsentGiver, ConsentPurpose
 

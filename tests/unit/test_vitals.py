@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemed.consults.vitals import (
+from telemed.consults.vitals.reading import (
     CONSCIOUSNESS_LABELS,
     VITALS,
     Consciousness,

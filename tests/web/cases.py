@@ -13,7 +13,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 
 from telemed.accounts.permissions import Actor
-from telemed.consults.conversation import add_message
+from telemed.consults.case.conversation import add_message
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import ConsultQuestion
 from telemed.core.db import UnitOfWork

@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select
 
 from telemed.accounts.permissions import Role
-from telemed.consults.conversation import post
+from telemed.consults.case.conversation import post
 from telemed.consults.lifecycle import OVER, ConsultState
 from telemed.consults.models import ReadMark
 from telemed.core.audit import AuditRecord, AuditTag

@@ -13,7 +13,7 @@ from jinja2 import nodes
 from telemed.app import PHRASES
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import Urgency
-from telemed.consults.vital_table import VITALS, Vital
+from telemed.consults.vitals.table import VITALS, Vital
 from telemed.core.clock import FakeClock
 from telemed.core.i18n import Catalogue
 from telemed.core.paths import LOCALE, STATIC, TEMPLATES

@@ -14,8 +14,8 @@ from sqlmodel import col, select
 from telemed.accounts.models import PersonSpecialty
 from telemed.accounts.permissions import Actor, Role
 from telemed.consults.lifecycle import ConsultState
-from telemed.consults.lists import PAGE_SIZE
 from telemed.consults.models import Consult, Urgency
+from telemed.consults.worklist.lists import PAGE_SIZE
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.events import list_events, stream_of

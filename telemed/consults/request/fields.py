@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from telemed.consults.vitals import VITALS, VitalKey
+from telemed.consults.vitals.reading import VITALS, VitalKey
 from telemed.core.errors import N_, FieldError, Invalid, TooLarge
 from telemed.core.text import clean_line
 from telemed.patients.consent_texts import CURRENT

@@ -23,7 +23,7 @@ from telemed.consults.request.input import (
     IcdChoice,
     RequestInput,
 )
-from telemed.consults.vitals import VitalKey, Vitals, read_vitals
+from telemed.consults.vitals.reading import VitalKey, Vitals, read_vitals
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.errors import N_, FieldError, Invalid, Param
 from telemed.core.text import clean_line, clean_text

@@ -13,7 +13,7 @@ from sqlmodel import col
 from telemed.accounts.permissions import Actor
 from telemed.consults.models import Consult, ConsultQuestion, VitalSigns, YearlyCounter
 from telemed.consults.request.input import LEGAL_BASES, ConsentInput, RequestInput
-from telemed.consults.vitals import Vitals
+from telemed.consults.vitals.reading import Vitals
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import UnitOfWork
 from telemed.core.text import fold

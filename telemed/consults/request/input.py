@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from telemed.consults.models import LegalBasis, Urgency
-from telemed.consults.vitals import Vitals
+from telemed.consults.vitals.reading import Vitals
 from telemed.patients.models import AllergyState, ConsentGiver, ConsentPurpose
 
 LEGAL_BASES: Mapping[ConsentGiver, LegalBasis] = {

@@ -25,7 +25,7 @@ from telemed.consults.request.input import IcdChoice
 from telemed.consults.request.sections import SectionState, section_state
 from telemed.consults.request.service import find_choices, find_draft
 from telemed.consults.service import get_case
-from telemed.consults.vitals import (
+from telemed.consults.vitals.reading import (
     ADULT_FROM_YEARS,
     VITALS,
     Flag,

@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from telemed.consults import icd, repository
 from telemed.consults.models import Consult, ConsultQuestion, VitalSigns
-from telemed.consults.vital_cells import VitalCell, cells_of
+from telemed.consults.vitals.cells import VitalCell, cells_of
 from telemed.core.db import UnitOfWork
 from telemed.patients.models import Consent
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from telemed.accounts.permissions import Action, Actor, may
-from telemed.consults import lists, repository
-from telemed.consults.conversation import Line, list_lines
+from telemed.consults import repository
+from telemed.consults.case.conversation import Line, list_lines
+from telemed.consults.case.timeline import Moment, as_data, people_in, tell
 from telemed.consults.lifecycle import UNCLAIMED, ConsultEvent, ConsultState, next_state
 from telemed.consults.models import Consult, ConsultQuestion
 from telemed.consults.repository import PersonCard
-from telemed.consults.rows import LARGEST_KEY, CaseRow
 from telemed.consults.service import facts_of, get_case
-from telemed.consults.steps import Side, Step, step_of
-from telemed.consults.timeline import Moment, as_data, people_in, tell
-from telemed.consults.vital_cells import VitalCell, cells_of
+from telemed.consults.vitals.cells import VitalCell, cells_of
+from telemed.consults.worklist import lists
+from telemed.consults.worklist.rows import LARGEST_KEY, CaseRow
+from telemed.consults.worklist.steps import Side, Step, step_of
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
 from telemed.core.events import Event, last_number, list_events, stream_of

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from telemed.accounts.permissions import Action, Actor, may
 from telemed.consults import handling
-from telemed.consults.casefile import open_brief
+from telemed.consults.case.casefile import open_brief
 from telemed.consults.lifecycle import ConsultEvent
 from telemed.consults.models import Consult
 from telemed.consults.service import facts_of

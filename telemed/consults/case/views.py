@@ -9,13 +9,14 @@ from aiohttp import web
 from pydantic import Field
 
 from telemed.accounts.permissions import Action, may
-from telemed.consults import casefile, conversation, handling
-from telemed.consults.casefile import CaseFile
+from telemed.consults import handling
+from telemed.consults.case import casefile, conversation
+from telemed.consults.case.casefile import CaseFile
 from telemed.consults.clocks import LIMITS, limit_minutes
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.request.sheet import read_sheet
 from telemed.consults.service import facts_of
-from telemed.consults.worklist import find_preview
+from telemed.consults.worklist.service import find_preview
 from telemed.core.errors import N_, Invalid, Missing
 from telemed.imaging import service as imaging
 from telemed.keys import WORK, signed_in

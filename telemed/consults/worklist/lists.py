@@ -15,7 +15,7 @@ from telemed.accounts.permissions import Actor
 from telemed.consults.lifecycle import OVER, ConsultState
 from telemed.consults.models import Consult, ConsultQuestion, Message, ReadMark
 from telemed.consults.repository import select_columns
-from telemed.consults.rows import CaseRow, Cursor, QueueRow, TriageRow
+from telemed.consults.worklist.rows import CaseRow, Cursor, QueueRow, TriageRow
 from telemed.core.db import UnitOfWork
 from telemed.facilities.models import Commune, Facility, Specialty
 from telemed.patients.birth import Birth, age_on

@@ -12,12 +12,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from telemed.accounts.permissions import Action, Actor, Role, require
-from telemed.consults import lists, repository
+from telemed.consults import repository
 from telemed.consults.lifecycle import UNCLAIMED, UNDER_WAY, WAITING, ConsultState
 from telemed.consults.models import Consult, ConsultQuestion, MessageKind
-from telemed.consults.rows import CaseRow, Cursor, QueueRow, TriageRow
 from telemed.consults.service import get_case
-from telemed.consults.vital_cells import VitalCell, cells_of
+from telemed.consults.vitals.cells import VitalCell, cells_of
+from telemed.consults.worklist import lists
+from telemed.consults.worklist.rows import CaseRow, Cursor, QueueRow, TriageRow
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Invalid, Missing

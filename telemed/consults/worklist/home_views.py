@@ -9,8 +9,8 @@ from pydantic import Field
 
 from telemed.accounts.permissions import Action, may
 from telemed.consults.clocks import LIMITS, limit_minutes
-from telemed.consults.homes import Shelf, open_home
-from telemed.consults.steps import Side
+from telemed.consults.worklist.homes import Shelf, open_home
+from telemed.consults.worklist.steps import Side
 from telemed.keys import ACTOR, WORK, signed_in
 from telemed.scheduling import service as scheduling
 from telemed.web.formats import local

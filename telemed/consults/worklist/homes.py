@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from telemed.accounts.permissions import Action, Actor, Role, require
-from telemed.consults import lists, repository
+from telemed.consults import repository
 from telemed.consults.lifecycle import OPEN, OVER, UNCLAIMED, UNDER_WAY, WAITING, ConsultState
-from telemed.consults.rows import CaseRow, Cursor, TriageRow
-from telemed.consults.steps import (
+from telemed.consults.worklist import lists
+from telemed.consults.worklist.rows import CaseRow, Cursor, TriageRow
+from telemed.consults.worklist.steps import (
     WAITS_FOR_SPECIALIST,
     WAITS_FOR_STATION,
     Side,

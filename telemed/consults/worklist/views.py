@@ -9,11 +9,12 @@ from aiohttp import web
 from pydantic import Field
 
 from telemed.accounts.permissions import Action
-from telemed.consults import handling, worklist
+from telemed.consults import handling
 from telemed.consults.clocks import LIMITS, limit_minutes
-from telemed.consults.rows import CaseRow, QueueRow
-from telemed.consults.steps import Side, step_of
-from telemed.consults.worklist import Lane, Preview, Scope, TriageCard, Worklist
+from telemed.consults.worklist import service as worklist
+from telemed.consults.worklist.rows import CaseRow, QueueRow
+from telemed.consults.worklist.service import Lane, Preview, Scope, TriageCard, Worklist
+from telemed.consults.worklist.steps import Side, step_of
 from telemed.core.errors import N_, Conflict
 from telemed.imaging.service import count_files
 from telemed.keys import RENDERER, WORK, signed_in

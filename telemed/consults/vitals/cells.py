@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from telemed.consults.models import VitalSigns
-from telemed.consults.vitals import (
+from telemed.consults.vitals.reading import (
     CONSCIOUSNESS_LABELS,
     Consciousness,
     VitalKey,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from telemed.consults.vital_table import (
+from telemed.consults.vitals.table import (
     CONSCIOUSNESS_LABELS,
     VITALS,
     Consciousness,

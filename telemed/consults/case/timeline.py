@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from telemed.consults.conversation import MESSAGE_POSTED
+from telemed.consults.case.conversation import MESSAGE_POSTED
 from telemed.consults.repository import PersonCard
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.errors import N_

@@ -13,8 +13,8 @@ from telemed.accounts.permissions import Action, Actor
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import Consult, Message, MessageKind, ReadMark
 from telemed.consults.repository import PersonCard, get_people
-from telemed.consults.rows import LARGEST_KEY
 from telemed.consults.service import get_case
+from telemed.consults.worklist.rows import LARGEST_KEY
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Invalid

@@ -1,0 +1,1 @@
+"""One case as its own people see it: page, timeline, conversation and what is done with it."""

@@ -1,0 +1,1 @@
+"""Who waits and what is in hand: the worklist, the homes and the rows they share."""
