@@ -179,6 +179,8 @@ def _own_test(actor: Actor, now: datetime, access: timedelta) -> Callable[[Consu
 
 async def _veils(work: UnitOfWork, rows: Sequence[_Found]) -> dict[str, Veil]:
     """What hides who each case is about, by the uid of the case."""
+    if not rows:
+        return {}
     query = select(Consent.consult_uid, Consent.giver_name, Consent.interpreter).where(
         col(Consent.consult_uid).in_([consult.uid for consult, *_ in rows])
     )
@@ -191,10 +193,12 @@ async def _veils(work: UnitOfWork, rows: Sequence[_Found]) -> dict[str, Veil]:
 
 
 async def _questions(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[str]]:
-    query = select(ConsultQuestion).where(col(ConsultQuestion.consult_id).in_(ids))
+    query = select(ConsultQuestion.consult_id, ConsultQuestion.text).where(
+        col(ConsultQuestion.consult_id).in_(ids)
+    )
     found: dict[int, list[str]] = {}
-    for question in await work.session.exec(query.order_by(col(ConsultQuestion.number))):
-        found.setdefault(question.consult_id, []).append(question.text)
+    for consult_id, text in await work.session.exec(query.order_by(col(ConsultQuestion.number))):
+        found.setdefault(consult_id, []).append(text)
     return found
 
 
