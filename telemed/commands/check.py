@@ -17,6 +17,11 @@ def _check_config(settings: Settings, _given: argparse.Namespace) -> None:
     # Settings were read and checked before any command runs; a bad one never comes here.
     engine = "SQLite" if settings.is_embedded else "PostgreSQL"
     print(f"Settings are sound: {settings.origin}, {engine}, files in {settings.data_dir}")
+    if settings.is_https and not settings.trusted_proxies:
+        print(
+            "TELEMED_TRUSTED_PROXIES is empty: behind a proxy everybody would share one address, "
+            "and with it one limit on sign-ins. Name the proxy, such as 127.0.0.1."
+        )
 
 
 async def check_chain(database: Database, anchors: Path) -> tuple[int, ChainFault | None]:

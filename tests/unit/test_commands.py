@@ -91,7 +91,17 @@ def test_sound_settings_are_said_to_be(
 ) -> None:
     environment(public_origin="https://telemed.example")
     assert main(["check-config"]) == 0
-    assert "https://telemed.example, SQLite" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "https://telemed.example, SQLite" in said
+    assert "TELEMED_TRUSTED_PROXIES is empty" in said
+
+
+def test_a_named_proxy_needs_no_word_of_it(
+    environment: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment(public_origin="https://telemed.example", trusted_proxies='["127.0.0.1"]')
+    assert main(["check-config"]) == 0
+    assert "TELEMED_TRUSTED_PROXIES" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
