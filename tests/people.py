@@ -8,12 +8,15 @@ import pyotp
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
+from telemed.accounts.logins import make_actor
 from telemed.accounts.models import Credential, Person, SecondFactor
-from telemed.accounts.service import Accounts
+from telemed.accounts.permissions import Actor
+from telemed.accounts.service import Accounts, SignedIn, sign_in
 from telemed.core.db import UnitOfWork
 
 Client = TestClient[web.Request, web.Application]
 
+HERE = "10.0.0.1"
 PASSWORD = "ba con vịt xanh bơi qua suối"
 
 
@@ -56,3 +59,17 @@ def hold(client: Client, token: str) -> None:
     """Put a login into a browser in place of the one it holds."""
     client.session.cookie_jar.clear()
     client.session.cookie_jar.update_cookies({"telemed": token}, client.make_url("/"))
+
+
+async def acting(accounts: Accounts, person: Person) -> Actor:
+    """A person as the rules see them."""
+    async with accounts.database.read() as work:
+        return await make_actor(work, person)
+
+
+async def enter(
+    accounts: Accounts, name: str, password: str = PASSWORD, network: str = HERE
+) -> SignedIn:
+    """The first step in a transaction of its own."""
+    async with accounts.database.work() as work:
+        return await sign_in(work, accounts, name=name, password=password, network=network)

@@ -10,15 +10,13 @@ import pytest
 from sqlmodel import col, select
 
 from telemed.accounts.activation import activate, issue_code
-from telemed.accounts.logins import make_actor
 from telemed.accounts.models import ActivationCode, LoginSession, Person
 from telemed.accounts.passwords import PasswordHasher, Verdict
-from telemed.accounts.permissions import Actor, Role
+from telemed.accounts.permissions import Role
 from telemed.accounts.service import (
     Accounts,
     SignedIn,
     reauthenticate,
-    sign_in,
 )
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.clock import FakeClock
@@ -26,9 +24,8 @@ from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Invalid, Throttled
 from telemed.core.records import SignatureMethod
 from tests.factories import Factory
-from tests.people import PASSWORD, code_at, give_password, give_second_factor
+from tests.people import PASSWORD, acting, code_at, enter
 
-HERE = "10.0.0.1"
 NEW = "mưa rào trên mái tôn cũ"
 
 
@@ -43,39 +40,6 @@ class PatientHasher(PasswordHasher):
         self.asked.set()
         await self.go_on.wait()
         return await super().verify(stored, password)
-
-
-@pytest.fixture
-async def doctor(work: UnitOfWork, make: Factory, accounts: Accounts) -> Person:
-    """A commune doctor with a password."""
-    person = await make.person(Role.COMMUNE_DOCTOR, sign_in_name="bs.ngan")
-    await give_password(work, accounts, person)
-    await work.commit()
-    return person
-
-
-@pytest.fixture
-async def specialist(work: UnitOfWork, make: Factory, accounts: Accounts) -> tuple[Person, str]:
-    """A specialist with both factors, and the secret of the second."""
-    person = await make.person(Role.SPECIALIST, sign_in_name="bs.ha")
-    await give_password(work, accounts, person)
-    secret = await give_second_factor(work, accounts, person)
-    await work.commit()
-    return person, secret
-
-
-async def acting(accounts: Accounts, person: Person) -> Actor:
-    """A person as the rules see them."""
-    async with accounts.database.read() as work:
-        return await make_actor(work, person)
-
-
-async def enter(
-    accounts: Accounts, name: str, password: str = PASSWORD, network: str = HERE
-) -> SignedIn:
-    """The first step in a transaction of its own."""
-    async with accounts.database.work() as work:
-        return await sign_in(work, accounts, name=name, password=password, network=network)
 
 
 async def records(database: Database, tag: AuditTag) -> list[AuditRecord]:

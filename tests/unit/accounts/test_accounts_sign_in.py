@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from sqlmodel import col, select
 
-from telemed.accounts.logins import make_actor, resolve_login
+from telemed.accounts.logins import resolve_login
 from telemed.accounts.models import Credential, LoginSession, Person, SecondFactor
 from telemed.accounts.own.service import renew_second_factor
 from telemed.accounts.passwords import PasswordHasher, Verdict
-from telemed.accounts.permissions import SECOND_FACTOR_ROLES, Actor, Role
+from telemed.accounts.permissions import SECOND_FACTOR_ROLES, Role
 from telemed.accounts.service import (
     Accounts,
     Pending,
@@ -28,9 +28,9 @@ from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Invalid, TelemedError, Throttled
 from tests.conftest import make_settings
 from tests.factories import Factory
-from tests.people import PASSWORD, code_at, give_password, give_second_factor
+from tests.people import HERE, PASSWORD, acting, code_at, enter, give_password
 
-HERE, ELSEWHERE = "10.0.0.1", "10.0.0.2"
+ELSEWHERE = "10.0.0.2"
 
 
 class CountingHasher(PasswordHasher):
@@ -43,39 +43,6 @@ class CountingHasher(PasswordHasher):
     async def verify(self, stored: str | None, password: str) -> Verdict:
         self.verified.append(stored is not None)
         return await super().verify(stored, password)
-
-
-@pytest.fixture
-async def doctor(work: UnitOfWork, make: Factory, accounts: Accounts) -> Person:
-    """A commune doctor with a password."""
-    person = await make.person(Role.COMMUNE_DOCTOR, sign_in_name="bs.ngan")
-    await give_password(work, accounts, person)
-    await work.commit()
-    return person
-
-
-@pytest.fixture
-async def specialist(work: UnitOfWork, make: Factory, accounts: Accounts) -> tuple[Person, str]:
-    """A specialist with both factors, and the secret of the second."""
-    person = await make.person(Role.SPECIALIST, sign_in_name="bs.ha")
-    await give_password(work, accounts, person)
-    secret = await give_second_factor(work, accounts, person)
-    await work.commit()
-    return person, secret
-
-
-async def acting(accounts: Accounts, person: Person) -> Actor:
-    """A person as the rules see them."""
-    async with accounts.database.read() as work:
-        return await make_actor(work, person)
-
-
-async def enter(
-    accounts: Accounts, name: str, password: str = PASSWORD, network: str = HERE
-) -> SignedIn:
-    """The first step in a transaction of its own."""
-    async with accounts.database.work() as work:
-        return await sign_in(work, accounts, name=name, password=password, network=network)
 
 
 async def begin(accounts: Accounts, name: str) -> Pending:
