@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if given.needs_key:
             settings.signing_key()
+            settings.turn_secrets()
         set_up(settings.log_level)
         with told_in_words():
             given.run(settings, given)

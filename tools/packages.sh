@@ -6,6 +6,7 @@ set -euo pipefail
 declare -A is_there=(
   [postgresql]="compgen -G '/usr/lib/postgresql/*/bin/postgres'"
   [redis-server]="command -v redis-server"
+  [coturn]="command -v turnserver"
   [chromium]="command -v chromium"
   [fonts-noto-core]="test -e /usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"
   [nodejs]="command -v node"

@@ -68,7 +68,7 @@ export class Call {
   adopt(joined) {
     this.#ownEpoch = joined.epoch;
     if (addressesOf(joined.ice_servers) !== addressesOf(this.#config.iceServers)) this.#dropSpare();
-    this.#config = { iceServers: joined.ice_servers };
+    this.configure(joined.ice_servers);
     const present = new Set(joined.participants.map((peer) => peer.participant));
     for (const gone of [...this.#connections.keys()].filter((id) => !present.has(id))) {
       this.#remove(gone);
@@ -105,6 +105,16 @@ export class Call {
     fresh.address(peer, epoch);
     this.#connections.set(peer.participant, fresh);
     if (isFirstToOffer && !spare) fresh.begin();
+  }
+
+  /**
+   * These servers from now on, and whenever a new path is looked for: credentials expire.
+   * @param {RTCIceServer[]} iceServers
+   */
+  configure(iceServers) {
+    this.#config = { iceServers };
+    this.#ready?.configure(this.#config);
+    for (const connection of this.#connections.values()) connection.configure(this.#config);
   }
 
   /** @param {string} participant */
@@ -176,7 +186,6 @@ export class Call {
   #takeReady() {
     const ready = this.#ready;
     this.#ready = null;
-    ready?.configure(this.#config);
     return ready;
   }
 

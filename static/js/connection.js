@@ -69,6 +69,8 @@ export class Connection {
   #unaddressed = [];
   #parts;
   #pc;
+  /** @type {RTCConfiguration | null} */
+  #fresh = null;
   #tracks;
   #local;
   /** @type {Promise<void>} */
@@ -131,13 +133,23 @@ export class Connection {
     for (const [kind, content] of this.#unaddressed.splice(0)) this.#send(kind, content);
   }
 
-  /** @param {RTCConfiguration} config */
+  /**
+   * Other servers, or fresh credentials, from the next search for a path on: until then the one
+   * that runs is left alone.
+   * @param {RTCConfiguration} config
+   */
   configure(config) {
-    this.#pc.setConfiguration(config);
+    this.#fresh = config;
+  }
+
+  #freshen() {
+    if (this.#fresh) this.#pc.setConfiguration(this.#fresh);
+    this.#fresh = null;
   }
 
   /** Be the side that begins: two sections, audio then video, whatever is switched off. */
   begin() {
+    this.#freshen();
     const streams = this.#local ? [this.#local] : [];
     for (const kind of /** @type {const} */ (["audio", "video"])) {
       const with_ = this.#tracks.get(kind) ?? kind;
@@ -162,6 +174,7 @@ export class Connection {
   /** Find a new path. */
   restart() {
     this.hasSentIntoTheVoid = false;
+    this.#freshen();
     this.#pc.restartIce();
     this.offer();
   }
@@ -238,6 +251,9 @@ export class Connection {
     if (this.#isIgnoringOffer) return;
     // An answer to an offer that has been rolled back, or a repeated one.
     if (description.type === "answer" && pc.signalingState !== "have-local-offer") return;
+    const isNewPath = pathOf(description) !== pathOf(pc.remoteDescription);
+    // The other side looks for a path, so this side does as well.
+    if (description.type === "offer" && isNewPath) this.#freshen();
     // With an offer of our own out, the browser rolls it back by itself.
     await pc.setRemoteDescription(description);
     for (const candidate of this.#earlyCandidates.splice(0)) await pc.addIceCandidate(candidate);
@@ -318,6 +334,14 @@ function plainCandidate(candidate) {
   if (!candidate) return null;
   const { candidate: line, sdpMid, sdpMLineIndex, usernameFragment } = candidate;
   return { candidate: line, sdpMid, sdpMLineIndex, usernameFragment };
+}
+
+/**
+ * What stays the same for as long as the same path is used.
+ * @param {RTCSessionDescriptionInit | null} description
+ */
+function pathOf(description) {
+  return description && (description.sdp?.match(/^a=ice-ufrag:(.*)$/m)?.[1] ?? "");
 }
 
 /**

@@ -10,7 +10,7 @@ import { LiveError } from "./live.js";
  * @typedef {{ number: number, at: string, kind: string, participant: string | null, person: string | null, name: string | null, data: Record<string, any> }} LogEvent
  * @typedef {{ participant: string, person: string, name: string, role: string, connected: boolean, epoch: number | null, polite: boolean, muted: boolean, camera_off: boolean, joined_at: string }} Peer
  * @typedef {{ id: string, kind: string, state: string, consult: string | null, started_at: string | null, ring_expires_at: string | null }} SessionFacts
- * @typedef {{ now: string, session: SessionFacts, participant: string, participant_token: string, epoch: number, resumed: boolean, participants: Peer[], ice_servers: RTCIceServer[], events: LogEvent[], last_event: number, more: boolean }} Joined
+ * @typedef {{ now: string, session: SessionFacts, participant: string, participant_token: string, epoch: number, resumed: boolean, participants: Peer[], ice_servers: RTCIceServer[], ice_expires_at: string | null, events: LogEvent[], last_event: number, more: boolean }} Joined
  * @typedef {{ session: string, from: string, kind: "offer" | "answer" | "candidate", epoch: number, description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit | null }} Signal
  */
 
@@ -87,6 +87,7 @@ export class NumberedLog {
  * @property {(joined: Joined) => void} onJoined After every join, the first and each later one.
  * @property {(event: LogEvent) => void} onEvent Each event of the log once, in order.
  * @property {(signal: Signal) => void} onSignal
+ * @property {(servers: RTCIceServer[]) => void} onIce Fresh credentials, between two joins.
  * @property {(peer: Peer) => void} onPeer Somebody came in or changed.
  * @property {(participant: string, reason: string) => void} onPeerLeft
  * @property {(reason: string) => void} onEvicted No longer inside, and not coming back by itself.
@@ -108,6 +109,8 @@ export class Seat {
   /** @type {Map<string, string>} */
   #unsentChat = new Map();
   #log;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #iceTimer;
   #undoLink = () => {};
 
   /**
@@ -162,6 +165,20 @@ export class Seat {
   /** End the session for everybody. */
   async end() {
     await this.#live.send("session:end", { session: this.#session });
+  }
+
+  /** Have ICE servers with fresh credentials; where nothing expires there is nothing to do. */
+  async renewIce() {
+    if (!this.#isIn || this.#iceTimer === undefined) return;
+    try {
+      const answer = await this.#live.send("session:ice", { session: this.#session });
+      if (!this.#isIn) return;
+      this.#planIce(answer);
+      this.#to.onIce(answer.ice_servers);
+    } catch (error) {
+      // Those of before are good for a while, and every join brings others.
+      if (!(error instanceof LiveError)) throw error;
+    }
   }
 
   /** Call those who are not inside. */
@@ -232,12 +249,23 @@ export class Seat {
   #gotJoined(joined) {
     this.#isIn = true;
     this.#held = { epoch: joined.epoch, participant_token: joined.participant_token };
+    this.#planIce(joined);
     // First who is who, then what they did.
     this.#to.onJoined(joined);
     this.#log.takeAll(joined.events);
     if (joined.more) void this.#log.fetchMissing();
     void this.#sendState();
     for (const [key, text] of this.#unsentChat) void this.#sendChat(key, text);
+  }
+
+  /**
+   * The other side may look for a new path at any time: what it takes is never near its end.
+   * @param {{ now: string, ice_expires_at?: string | null }} answer
+   */
+  #planIce({ now, ice_expires_at: until }) {
+    clearTimeout(this.#iceTimer);
+    const left = until ? Date.parse(until) - Date.parse(now) : 0;
+    this.#iceTimer = until ? setTimeout(() => void this.renewIce(), left / 2) : undefined;
   }
 
   /** @param {LiveError} error */
@@ -296,6 +324,7 @@ export class Seat {
     this.#isWanted = false;
     this.#isIn = false;
     this.#held = null;
+    clearTimeout(this.#iceTimer);
     this.#undoLink();
     this.#undoLink = () => {};
   }

@@ -7,8 +7,22 @@ import secrets
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+_TURN_URL = re.compile(
+    r"turns?:(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?"
+    r"(?:\?transport=(?:udp|tcp))?"
+)
+_SECRET_LETTERS = 32
 
 
 class IceServer(BaseModel):
@@ -18,6 +32,15 @@ class IceServer(BaseModel):
     urls: list[str]
     username: str | None = None
     credential: str | None = None
+
+
+def _checked_turn_url(url: str) -> str:
+    if not _TURN_URL.fullmatch(url):
+        raise ValueError("use turn:host:port?transport=udp, …=tcp or turns:host:port?transport=tcp")
+    return url
+
+
+TurnUrl = Annotated[str, AfterValidator(_checked_turn_url)]
 
 
 class Settings(BaseSettings):
@@ -49,6 +72,10 @@ class Settings(BaseSettings):
     case_access_days_after_close: Annotated[int, Field(ge=0)] = 30
     request_expires_days: Annotated[int, Field(ge=1)] = 14
     ice_servers: list[IceServer] = []
+    turn_urls: list[TurnUrl] = []
+    turn_secret: SecretStr = SecretStr("")
+    turn_secret_file: Path | None = None
+    turn_lifetime_minutes: Annotated[int, Field(ge=10, le=24 * 60)] = 240
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -60,6 +87,14 @@ class Settings(BaseSettings):
             raise ValueError("public_origin: use https://host[:port]")
         if self.secret_key.get_secret_value() and self.secret_key_file:
             raise ValueError("secret_key: give it directly or as secret_key_file, not both")
+        has_turn_secret = bool(self.turn_secret.get_secret_value())
+        if has_turn_secret and self.turn_secret_file:
+            raise ValueError("turn_secret: give it directly or as turn_secret_file, not both")
+        has_turn_secret = has_turn_secret or self.turn_secret_file is not None
+        if self.turn_urls and not has_turn_secret:
+            raise ValueError("turn_secret: needed with TELEMED_TURN_URLS")
+        if has_turn_secret and not self.turn_urls:
+            raise ValueError("turn_urls: needed with a secret of TURN")
         return self
 
     @property
@@ -110,13 +145,31 @@ class Settings(BaseSettings):
                 path.touch(mode=0o600)
                 path.write_text(secrets.token_urlsafe(48))
         if path is not None:
-            try:
-                given = path.read_text().strip()
-            except OSError as error:
-                raise SettingError("secret_key_file", f"cannot be read: {path}") from error
-        if len(given) < 32:
-            raise SettingError("secret_key", "needs at least 32 characters")
+            given = _read_secret("secret_key_file", path)
+        if len(given) < _SECRET_LETTERS:
+            raise SettingError("secret_key", f"needs at least {_SECRET_LETTERS} characters")
         return given.encode()
+
+    def turn_secrets(self) -> tuple[bytes, ...]:
+        """What is shared with coturn, newest first; the newest signs, coturn takes the others too.
+
+        Raises SettingError for one that is too short, or a file that cannot be read.
+        """
+        given, path = self.turn_secret.get_secret_value(), self.turn_secret_file
+        if path is not None:
+            given = _read_secret("turn_secret_file", path)
+        found = given.split()
+        if (given or path) and min(map(len, found), default=0) < _SECRET_LETTERS:
+            name = "turn_secret_file" if path else "turn_secret"
+            raise SettingError(name, f"each secret needs at least {_SECRET_LETTERS} characters")
+        return tuple(secret.encode() for secret in found)
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(name, f"cannot be read: {path}") from error
 
 
 class SettingError(Exception):

@@ -49,6 +49,16 @@ async def get(work: UnitOfWork, actor: Actor, uid: str) -> Meeting:
     return await get_meeting(work, actor, uid)
 
 
+async def get_inside(work: UnitOfWork, actor: Actor, uid: str) -> Member:
+    """The place of the actor, who is inside. Raises Missing, Conflict (over, or outside)."""
+    meeting = await get_meeting(work, actor, uid)
+    _require_open(meeting.session)
+    own = meeting.find(actor.id)
+    if own is None or not own.is_inside:
+        raise Conflict("not_joined", N_("Bạn chưa vào phòng này"))
+    return own
+
+
 async def enter(work: UnitOfWork, actor: Actor, uid: str, *, resumes: bool) -> Entry:
     """Come in, or come back. Raises Missing, Conflict (over, or full).
 

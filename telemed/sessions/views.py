@@ -88,7 +88,7 @@ async def room(request: web.Request) -> web.Response:
         request,
         "sessions/room.html",
         others=others,
-        ice_servers=request.app[SIGNALING].ice_servers(),
+        ice_servers=request.app[SIGNALING].ice.fixed,
         papers=papers,
         patient=papers.patient if papers else None,
         values=papers.draft.content if papers and papers.draft else {},

@@ -163,6 +163,17 @@ async def chat(hub: Signaling, caller: Caller, message: protocol.Chat) -> dict[s
     return await hub.in_room(caller, message, step)
 
 
+@events.on("session:ice", Action.SESSION_JOIN)
+async def ice(hub: Signaling, caller: Caller, message: protocol.Ice) -> dict[str, Any]:
+    """Fresh ICE servers, for somebody inside only."""
+    hub.room_of(caller, message).get(caller.sid)
+    async with hub.database.read() as work:
+        # By the database as well: the room hears a moment later that a session has ended.
+        own = await service.get_inside(work, caller.actor, message.session)
+    now = hub.clock.now().isoformat()
+    return {"now": now, **hub.presence.ice_answer(own.participant.uid)}
+
+
 @events.on("session:ring", Action.SESSION_JOIN)
 async def ring(hub: Signaling, caller: Caller, message: protocol.Ring) -> dict[str, Any]:
     """Call those who are not inside."""

@@ -87,9 +87,15 @@ class Presence:
             "epoch": epoch,
             "resumed": entry.is_resumed,
             "participants": room.peers_of(seat),
-            "ice_servers": self._hub.ice_servers(),
+            **self.ice_answer(own),
             **log_answer(room.uid, page),
         }
+
+    def ice_answer(self, participant: str) -> dict[str, Any]:
+        """ICE servers in the form of the wire, with credentials made now for somebody inside."""
+        issued = self._hub.ice.issue(participant, self._hub.clock.now())
+        expires = issued.expires_at.isoformat() if issued.expires_at else None
+        return {"ice_servers": issued.servers, "ice_expires_at": expires}
 
     def _resumes(self, caller: Caller, message: Join, held: Seat | None) -> bool:
         if message.participant_token is None or message.epoch is None:

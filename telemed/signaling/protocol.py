@@ -227,6 +227,10 @@ class Ring(InSession):
     """Call those who are not in the room."""
 
 
+class Ice(InSession):
+    """Ask for ICE servers with credentials that have just been made."""
+
+
 class DeclineRing(InSession):
     """Not now."""
 
@@ -248,6 +252,7 @@ EVENTS: Final[Mapping[str, type[Message]]] = MappingProxyType(
         "session:state": State,
         "session:chat": Chat,
         "session:leave": Leave,
+        "session:ice": Ice,
         "session:ring": Ring,
         "session:decline-ring": DeclineRing,
         "session:end": End,

@@ -25,6 +25,7 @@ from telemed.core.db import Announcement, Database
 from telemed.core.errors import N_, Conflict, TelemedError, Unauthenticated
 from telemed.core.i18n import Catalogue
 from telemed.keys import LOCALE
+from telemed.media.ice import IceServers
 from telemed.sessions import service
 from telemed.sessions.models import LeaveReason
 from telemed.signaling.announcer import SocketAnnouncer
@@ -62,13 +63,13 @@ class Signaling:
         limits: Limits = LIMITS,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
-        self._settings = settings
         self._limits = LoginLimits.of(settings)
         self._catalogue = catalogue
         self._tasks = TaskOwner("signaling")
         self._is_stopping = False
         self._waiting: set[tuple[str, str]] = set()
         self.database = database
+        self.ice = IceServers.of(settings)
         self.connections: dict[str, Connection] = {}
         self.rooms = Rooms(self._tasks)
         self.presence = Presence(self, key=settings.signing_key(), grace_seconds=grace_seconds)
@@ -118,10 +119,6 @@ class Signaling:
         """Do something in turn in the room where the caller sits. Raises Conflict (`not_joined`)."""
         self.room_of(caller, message)
         return await self.rooms.run(message.session, step)
-
-    def ice_servers(self) -> list[dict[str, Any]]:
-        """What browsers need to find a path; never a public server unless somebody set one."""
-        return [server.model_dump(exclude_none=True) for server in self._settings.ice_servers]
 
     async def look_again(self, connection: Connection) -> Actor | None:
         """The person of a connection as of now; a login that has ended ends the connection."""

@@ -177,6 +177,52 @@ test("the servers of the latest join are used", () => {
   assert.deepEqual(world.made[0].config, { iceServers: servers });
 });
 
+const fresh = [{ urls: ["turn:turn.example"], username: "later" }];
+
+test("fresh credentials wait until a new path is looked for", async () => {
+  const { call, connection } = await offering();
+  const before = connection.config;
+  call.configure(fresh);
+  call.got({ from: "p2", kind: "answer", epoch: 4, description: { type: "answer", sdp: "a" } });
+  await settled();
+  assert.equal(connection.config, before);
+  call.restart("p2");
+  assert.deepEqual(connection.config, { iceServers: fresh });
+});
+
+test("a path that the other side looks for has fresh credentials on this side too", async () => {
+  const { call, connection } = await waiting();
+  const path = (ufrag) => offer(4, `v=0\r\na=ice-ufrag:${ufrag}\r\n`);
+  call.got(path("one"));
+  await settled();
+  const before = connection.config;
+  call.configure(fresh);
+  call.got(path("one"));
+  await settled();
+  assert.equal(connection.config, before);
+  call.got(path("two"));
+  await settled();
+  assert.deepEqual(connection.config, { iceServers: fresh });
+});
+
+test("a rejoin brings fresh credentials to a connection that is kept and restarted", async () => {
+  const { call, connection } = await offering();
+  call.adopt(joined({ ice_servers: fresh }));
+  assert.equal(connection.restarts, 1);
+  assert.deepEqual(connection.config, { iceServers: fresh });
+});
+
+test("who waits for an offer takes it with the servers of the latest join", async () => {
+  const world = started();
+  world.call.adopt(joined({ epoch: 3, participants: [] }));
+  world.call.adopt(joined({ epoch: 3, participants: [], ice_servers: fresh }));
+  world.call.heard(peer({ epoch: 4 }));
+  world.call.got(offer());
+  await settled();
+  assert.equal(world.made.length, 1);
+  assert.deepEqual(world.made[0].config, { iceServers: fresh });
+});
+
 test("two offers cross: the polite side gives way and answers", async () => {
   const { world, call, connection } = await offering({ polite: true });
   call.got(offer());

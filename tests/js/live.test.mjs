@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { Live, LiveError } from "../../static/js/live.js";
 import { NumberedLog, Seat } from "../../static/js/seat.js";
+import { Timers } from "./timers.mjs";
 
 /** A Socket.IO socket whose server is the test. */
 class FakeSocket {
@@ -73,6 +74,8 @@ const joined = (more) => ({
     resumed: false,
     participants: [],
     ice_servers: [],
+    ice_expires_at: null,
+    now: "2026-11-23T02:00:00Z",
     events: [],
     last_event: 0,
     more: false,
@@ -91,12 +94,13 @@ function connected() {
 async function seated(answer = joined()) {
   const { socket, live } = connected();
   socket.answers["session:join"] = answer;
-  const heard = { joined: [], events: [], signals: [], peers: [], left: [], evicted: [] };
+  const heard = { joined: [], events: [], signals: [], ice: [], peers: [], left: [], evicted: [] };
   const refused = [];
   const seat = new Seat(live, "s1", {
     onJoined: (value) => heard.joined.push(value),
     onEvent: (value) => heard.events.push(value.number),
     onSignal: (value) => heard.signals.push(value),
+    onIce: (value) => heard.ice.push(value),
     onPeer: (value) => heard.peers.push(value),
     onPeerLeft: (value) => heard.left.push(value),
     onEvicted: (value) => heard.evicted.push(value),
@@ -308,4 +312,48 @@ test("who has left stays outside after a reconnect", async () => {
   await settled();
   assert.deepEqual(socket.payloads("session:leave"), [{ session: "s1" }]);
   assert.equal(socket.payloads("session:join").length, 1);
+});
+
+const expiring = { ice_expires_at: "2026-11-23T06:00:00Z" };
+const renewed = {
+  ok: true,
+  data: { now: "2026-11-23T04:00:00Z", ice_servers: [{ urls: ["turn:x"] }], ice_expires_at: "2026-11-23T08:00:00Z" },
+};
+
+test("credentials are renewed at half of their life, again and again, until one goes out", async () => {
+  const timers = new Timers().install();
+  try {
+    const { socket, seat, heard } = await seated(joined(expiring));
+    socket.answers["session:ice"] = renewed;
+    const half = 2 * 3600 * 1000;
+    assert.deepEqual(timers.pending, [half]);
+    await timers.pass(half);
+    await timers.pass(half);
+    assert.deepEqual(heard.ice, [renewed.data.ice_servers, renewed.data.ice_servers]);
+    await seat.leave();
+    assert.deepEqual(timers.pending, []);
+    await seat.renewIce();
+    assert.equal(socket.payloads("session:ice").length, 2);
+  } finally {
+    timers.restore();
+  }
+});
+
+test("without an answer the credentials of before stay", async () => {
+  const timers = new Timers().install();
+  try {
+    const { socket, seat, heard } = await seated(joined(expiring));
+    socket.answers["session:ice"] = "silence";
+    await seat.renewIce();
+    assert.deepEqual(heard.ice, []);
+    await seat.leave();
+  } finally {
+    timers.restore();
+  }
+});
+
+test("where nothing expires nothing is asked for", async () => {
+  const { socket, seat } = await seated();
+  await seat.renewIce();
+  assert.deepEqual(socket.payloads("session:ice"), []);
 });

@@ -42,7 +42,7 @@ async def test_both_find_each_other_and_exactly_one_is_polite(world: World) -> N
     assert seen_by_doctor["polite"] is not seen_by_specialist["polite"]
     assert (seen_by_doctor["epoch"], seen_by_specialist["epoch"]) == (1, 2)
     assert seen_by_doctor["name"] == world.case.specialist.name
-    assert second["ice_servers"] == []
+    assert (second["ice_servers"], second["ice_expires_at"]) == ([], None)
 
 
 async def test_the_joiner_gets_the_log_and_the_other_its_growth(world: World) -> None:

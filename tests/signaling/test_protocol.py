@@ -52,6 +52,7 @@ VALID: dict[str, dict[str, Any]] = {
     "session:state": {"session": "s1", "muted": True, "camera_off": False},
     "session:chat": {"session": "s1", "text": "SpO2 96 %.", "key": "k1"},
     "session:leave": {"session": "s1"},
+    "session:ice": {"session": "s1"},
     "session:ring": {"session": "s1"},
     "session:decline-ring": {"session": "s1"},
     "session:end": {"session": "s1"},

@@ -85,7 +85,8 @@ const call = new Call(
     },
     onTrouble: async (participant) => {
       show();
-      if (await live.check()) call.restart(participant);
+      const [isAlive] = await Promise.all([live.check(), seat.renewIce()]);
+      if (isAlive) call.restart(participant);
     },
     onRenew: () => void seat.renew(),
   },
@@ -96,6 +97,7 @@ const seat = new Seat(live, session, {
   onJoined: gotJoined,
   onEvent: gotEvent,
   onSignal: (signal) => call.got(signal),
+  onIce: (servers) => call.configure(servers),
   onPeer: (peer) => {
     peers.set(peer.participant, peer);
     call.heard(peer);

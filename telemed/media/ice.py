@@ -1,0 +1,63 @@
+"""ICE servers for browsers: fixed ones as they were set, TURN with credentials that expire.
+
+The credentials are those of coturn's `use-auth-secret`: a user name that says until when and whom
+for, and as password its HMAC-SHA1 in base64 under a secret that coturn and this server share.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from telemed.core.config import Settings
+
+
+@dataclass(frozen=True)
+class Issued:
+    """ICE servers for one participant; `expires_at` is None when nothing in them expires."""
+
+    servers: list[dict[str, Any]]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class IceServers:
+    """What browsers are told of finding a path. Nothing is in it that nobody has set."""
+
+    fixed: tuple[dict[str, Any], ...] = ()
+    turn_urls: tuple[str, ...] = ()
+    secret: bytes = b""
+    lifetime: timedelta = timedelta()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings say. Raises SettingError for a bad secret."""
+        secrets = settings.turn_secrets()
+        return cls(
+            fixed=tuple(each.model_dump(exclude_none=True) for each in settings.ice_servers),
+            turn_urls=tuple(settings.turn_urls),
+            secret=secrets[0] if secrets else b"",
+            lifetime=timedelta(minutes=settings.turn_lifetime_minutes),
+        )
+
+    def issue(self, participant: str, now: datetime) -> Issued:
+        """All servers, with credentials of one participant of one session, good from now on."""
+        servers = list(self.fixed)
+        if not self.turn_urls:
+            return Issued(servers, None)
+        # Whole seconds are all that the user name can say.
+        expires_at = (now + self.lifetime).replace(microsecond=0)
+        username, credential = turn_credential(self.secret, participant, expires_at)
+        turn = {"urls": list(self.turn_urls), "username": username, "credential": credential}
+        return Issued([*servers, turn], expires_at)
+
+
+def turn_credential(secret: bytes, participant: str, expires_at: datetime) -> tuple[str, str]:
+    """User name and password that coturn takes until a moment."""
+    username = f"{int(expires_at.timestamp())}:{participant}"
+    digest = hmac.digest(secret, username.encode(), hashlib.sha1)
+    return username, base64.b64encode(digest).decode()
