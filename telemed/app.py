@@ -13,6 +13,7 @@ from telemed.accounts.audit.views import routes as audit_routes
 from telemed.accounts.own.views import routes as own_account_routes
 from telemed.accounts.people.views import routes as people_routes
 from telemed.accounts.service import Accounts, is_demo_open
+from telemed.accounts.throttle import Throttle
 from telemed.accounts.views import routes as account_routes
 from telemed.consults.case.handling_views import routes as handling_routes
 from telemed.consults.case.views import routes as case_routes
@@ -41,6 +42,7 @@ from telemed.keys import (
     CLOCK,
     DATABASE,
     JOBS,
+    MEASURES,
     PREVIEWER,
     RENDERER,
     SETTINGS,
@@ -56,6 +58,7 @@ from telemed.review.views import routes as history_routes
 from telemed.scheduling.views import routes as schedule_routes
 from telemed.sessions.jobs import JOBS as SESSION_JOBS
 from telemed.sessions.minutes_views import routes as minutes_routes
+from telemed.sessions.quality.views import routes as quality_routes
 from telemed.sessions.views import routes as session_routes
 from telemed.signaling.server import Signaling
 from telemed.training.transfer_views import routes as transfer_routes
@@ -118,6 +121,7 @@ def _add_data(app: web.Application) -> None:
     app[ACCOUNTS] = Accounts.open(settings, database)
     app[STORAGE] = DirectoryStorage.prepared(settings.data_dir / "files")
     app[PREVIEWER] = Previewer()
+    app[MEASURES] = Throttle()
     app[TASKS] = TaskOwner("app")
     app[JOBS] = JobRunner(database, JOB_HANDLERS)
     synthetic = Synthetic()
@@ -148,6 +152,7 @@ ROOMS: tuple[Routes, ...] = (
     handling_routes,
     schedule_routes,
     session_routes,
+    quality_routes,
     minutes_routes,
     rotation_routes,
     transfer_routes,

@@ -16,6 +16,7 @@ from telemed.core.jobs import JobRunner
 
 if TYPE_CHECKING:
     from telemed.accounts.service import Accounts
+    from telemed.accounts.throttle import Throttle
     from telemed.imaging.previews import Previewer
     from telemed.imaging.storage import Storage
     from telemed.signaling.server import Signaling
@@ -33,6 +34,7 @@ STORAGE: web.AppKey[Storage] = web.AppKey("storage")
 PREVIEWER: web.AppKey[Previewer] = web.AppKey("previewer")
 ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts")
 SIGNALING: web.AppKey[Signaling] = web.AppKey("signaling")
+MEASURES: web.AppKey[Throttle] = web.AppKey("measures")
 TASKS = web.AppKey("tasks", TaskOwner)
 JOBS = web.AppKey("jobs", JobRunner)
 TRIAL: web.AppKey[Callable[[Actor], Mapping[str, str] | None]] = web.AppKey("trial")

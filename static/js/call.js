@@ -163,6 +163,14 @@ export class Call {
     return new Map(await Promise.all(found));
   }
 
+  /** What the browser counts of every connection. */
+  reports() {
+    const connections = [...this.#connections.values()];
+    return Promise.all(
+      connections.map(async (source) => ({ source, report: await source.report() })),
+    );
+  }
+
   close() {
     clearInterval(this.#timer);
     this.#timer = undefined;

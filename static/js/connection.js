@@ -205,10 +205,15 @@ export class Connection {
     else if (this.state === "connected") this.#troubleAt = null;
   }
 
+  /** Everything the browser counts of it. */
+  report() {
+    return this.#pc.getStats();
+  }
+
   /** @returns {Promise<Figures>} */
   async figures() {
     const figures = { framesDecoded: 0, packetsReceived: 0, pulse: 0, roundTripMs: null };
-    const report = await this.#pc.getStats();
+    const report = await this.report();
     report.forEach((entry) => addFigures(figures, entry));
     return figures;
   }

@@ -74,6 +74,8 @@ class Action(StrEnum):
     FACILITY_WRITE = "facility:write"
     AUDIT_READ = "audit:read"
     SOCKET = "socket"
+    LINK_CHECK = "link:check"
+    QUALITY_READ = "quality:read"
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,8 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.PEOPLE_WRITE: frozenset({Role.ADMINISTRATOR}),
     Action.FACILITY_WRITE: frozenset({Role.ADMINISTRATOR}),
     Action.AUDIT_READ: frozenset({Role.ADMINISTRATOR}),
+    Action.LINK_CHECK: _EVERYBODY,
+    Action.QUALITY_READ: frozenset({Role.TRAINER, Role.COORDINATOR}),
 }
 
 

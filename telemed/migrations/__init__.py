@@ -27,6 +27,8 @@ _MODELS = (
     "telemed.imaging.models",
     "telemed.scheduling.models",
     "telemed.sessions.models",
+    "telemed.sessions.quality.models",
+    "telemed.sessions.link.models",
     "telemed.training.models",
 )
 
@@ -45,10 +47,15 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+def bring_to(connection: Connection, revision: str = "head") -> None:
+    """Bring a database up to a version."""
+    command.upgrade(_config(connection), revision)
+
+
 async def migrate(database: Database) -> None:
     """Bring a database to this version; a started change is whole or not there at all."""
     async with database.engine.connect() as connection:
-        await connection.run_sync(lambda sync: command.upgrade(_config(sync), "head"))
+        await connection.run_sync(bring_to)
         await connection.commit()
 
 

@@ -13,6 +13,7 @@ from telemed.sessions import minutes, opening, ringing, service
 from telemed.sessions.attendance import list_attendance
 from telemed.sessions.lifecycle import SessionState
 from telemed.sessions.models import ParticipantRole
+from telemed.sessions.quality import service as quality
 from telemed.web.parsing import Body, read_body
 from telemed.web.rendering import json_answer, page, see_other
 from telemed.web.routing import Routes
@@ -78,6 +79,7 @@ async def room(request: web.Request) -> web.Response:
     context: dict[str, Any] = {"live": meeting.session, "consult": meeting.consult}
     if meeting.session.state is SessionState.ENDED:
         stays = await list_attendance(work, meeting.session)
+        context["records"] = await quality.list_records(work, meeting.session)
         can_call = meeting.consult is not None and meeting.consult.state in opening.CALLABLE
         return page(request, "sessions/over.html", stays=stays, can_call=can_call, **context)
     others = [each.person for each in meeting.members if each.person.id != actor.id]

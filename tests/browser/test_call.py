@@ -234,6 +234,22 @@ def test_another_camera_goes_on_without_a_new_call(call: Call) -> None:
     expect(choice).not_to_have_value(before)
 
 
+def test_a_call_leaves_a_record_of_its_quality(call: Call) -> None:
+    call.begin()
+    page = call.doctor
+    # Two looks at the statistics, two seconds apart.
+    page.evaluate(WAIT, {"figure": "packetsReceived", "more": 250, "patience": 20_000})
+    with page.expect_response("**/quality") as told:
+        role(page, "leave").click()
+    summary = told.value.request.post_data_json or {}
+    assert told.value.json() == {"kept": True}
+    assert 0 < summary["setup_ms"] < PATIENCE_MILLISECONDS
+    assert summary["packets_received"] > 100
+    assert min(summary["audio_ms"], summary["bytes_up"], summary["bytes_down"]) > 0
+    assert summary["concealed_ms"] <= summary["audio_ms"]
+    assert len(summary["timeline"]) > 0
+
+
 def test_leaving_and_coming_back(call: Call) -> None:
     call.begin()
     role(call.doctor, "leave").click()

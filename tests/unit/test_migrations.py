@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from telemed.core.db import Database
-from telemed.migrations import all_metadata, is_current, migrate
+from telemed.migrations import all_metadata, bring_to, is_current, migrate
 from tests.servers import Postgres
 
 # What only one engine knows: statements beside the tables, which the models cannot express.
@@ -74,6 +74,24 @@ def differences(connection: Connection) -> list[object]:
 async def test_the_last_migration_leaves_the_tables_of_the_code(database: Database) -> None:
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+FIRST = "0001"
+
+
+async def test_a_database_of_the_first_version_is_brought_to_this_one(empty_url: str) -> None:
+    database = Database(empty_url)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(bring_to, FIRST)
+        before = "INSERT INTO commune (code, name, kind, province_code, folded_name)"
+        await connection.execute(text(f"{before} VALUES ('03127', 'A', 'ward', '11', 'a')"))
+    assert not await is_current(database)
+    await migrate(database)
+    assert await is_current(database)
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+        assert list(await connection.scalars(text("SELECT code FROM commune"))) == ["03127"]
+    await database.close()
 
 
 async def test_a_database_that_is_current_stays_as_it_is(database: Database) -> None:

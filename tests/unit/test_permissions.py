@@ -81,6 +81,8 @@ FUNCTIONS = {
     Action.PEOPLE_WRITE: "A",
     Action.FACILITY_WRITE: "A",
     Action.AUDIT_READ: "A",
+    Action.LINK_CHECK: EVERYBODY,
+    Action.QUALITY_READ: "TO",
 }
 CLINICAL = {
     action

@@ -5,6 +5,7 @@ import { Devices, OwnMedia } from "../devices.js";
 import { find, icon, label, make, say, toast, warn } from "../dom.js";
 import { formatTime, t } from "../i18n.js";
 import { Live } from "../live.js";
+import { QualityKeeper, QualityRecord } from "../quality.js";
 import { Seat } from "../seat.js";
 import { problemWords, situationOf, stateWords, wordsOf } from "./room-words.js";
 
@@ -100,6 +101,7 @@ const seat = new Seat(live, session, {
   onIce: (servers) => call.configure(servers),
   onPeer: (peer) => {
     peers.set(peer.participant, peer);
+    quality.met(false);
     call.heard(peer);
     show();
   },
@@ -120,6 +122,17 @@ const seat = new Seat(live, session, {
   },
 });
 
+const quality = new QualityRecord({ page: crypto.randomUUID().replaceAll("-", "").slice(0, 22) });
+const keeper = new QualityKeeper(quality, { look: () => call.reports(), tell: tellQuality });
+
+/** @param {object} summary */
+function tellQuality(summary) {
+  const headers = { "Content-Type": "application/json", "X-By-Itself": "1" };
+  const body = JSON.stringify(summary);
+  // What does not arrive is in the next one.
+  fetch(`/sessions/${session}/quality`, { method: "POST", headers, body, keepalive: true }).catch(() => {});
+}
+
 /** @param {string} reason @returns {Out} */
 function asOut(reason) {
   if (reason === "session_ended" || reason === "revoked" || reason === "link_lost") return reason;
@@ -136,6 +149,7 @@ function gotJoined(joined) {
   }
   for (const peer of joined.participants) peers.set(peer.participant, peer);
   setRing(joined.session.ring_expires_at);
+  if (peers.size > 0) quality.met(true);
   call.adopt(joined);
   show();
 }
@@ -309,6 +323,8 @@ function enter() {
   out = "";
   refusal = "";
   void media.start();
+  quality.entered();
+  keeper.start();
   call.start();
   call.prepare(JSON.parse(room.dataset.iceServers ?? "[]"));
   seat.enter();
@@ -318,6 +334,7 @@ function enter() {
 /** @param {Out} reason */
 function goOut(reason) {
   out = reason;
+  keeper.stop();
   call.close();
   media.close();
   peers.clear();
@@ -392,6 +409,11 @@ chatForm.addEventListener("submit", (event) => {
   unsent.set(seat.say(text), waiting);
   scrollChat();
 });
+for (const sign of ["loadeddata", "resize"]) {
+  remoteVideo.addEventListener(sign, () => {
+    if (remoteVideo.videoWidth > 0) quality.gotFrame();
+  });
+}
 addEventListener("keydown", gotKey);
 addEventListener("pagehide", () => {
   if (!out) void leave();

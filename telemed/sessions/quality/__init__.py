@@ -1,0 +1,1 @@
+"""The quality of calls, as those who were in them measured it."""
