@@ -178,7 +178,7 @@ class Redis:
             self._process = subprocess.Popen(
                 command, stdout=output, stderr=output, cwd=self._directory
             )
-        wait_until(lambda: _accepts(self.port), self._process, log)
+        wait_until(lambda: accepts(self.port), self._process, log)
         return self
 
     def stop(self) -> None:
@@ -279,7 +279,8 @@ class Telemed:
             return False
 
 
-def _accepts(port: int) -> bool:
+def accepts(port: int) -> bool:
+    """Somebody listens on a loopback port."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
