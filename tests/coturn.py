@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,7 +20,12 @@ from aioice.stun import Class, Message, Method, parse_message
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from tests.servers import ROOT, STOP_SECONDS, accepts, free_port, wait_until
 
@@ -85,6 +90,13 @@ class Coturn:
         return f"turns:{LOOPBACK}:{self.tls_port}?transport=tcp"
 
     @property
+    def fingerprint(self) -> str:
+        """Of its certificate's key, as Chromium takes it."""
+        key = x509.load_pem_x509_certificate(self.certificate.read_bytes()).public_key()
+        encoded = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return base64.b64encode(hashlib.sha256(encoded).digest()).decode()
+
+    @property
     def certificate(self) -> Path:
         """What it shows to who comes over TLS; nobody has signed it."""
         return self.directory / "certificate.pem"
@@ -96,14 +108,23 @@ class Coturn:
             self._process = subprocess.Popen(
                 command, stdout=output, stderr=output, cwd=self.directory
             )
-        wait_until(lambda: accepts(self.tls_port), self._process, self.log)
+        wait_until(self._is_ready, self._process, self.log)
         return self
+
+    def _is_ready(self) -> bool:
+        is_heard = all(_answers(address, self.port) for address in ADDRESSES)
+        return is_heard and accepts(self.port) and accepts(self.tls_port)
+
+    def stop(self) -> None:
+        """End it; every path through it is gone."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait(STOP_SECONDS)
+            self._process = None
 
     def remove(self) -> None:
         """End it and throw its files away."""
-        if self._process:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(STOP_SECONDS)
+        self.stop()
         shutil.rmtree(self.directory)
 
     # What `turnadmin --set-secret` and `--delete-secret` do; they would write into /var/log.
@@ -150,6 +171,10 @@ class TurnClient:
         self._known = {name: challenge[name] for name in ("REALM", "NONCE")}
         return self._ask(Method.ALLOCATE, wanted).error_code or 0
 
+    def renew(self) -> int:
+        """Ask for the path to live on; 0 or the number of the refusal."""
+        return self._ask(Method.REFRESH, {}).error_code or 0
+
     def permit(self, peer: str) -> int:
         """Ask for leave to send to somebody; 0 or the number of the refusal."""
         wanted = {"XOR-PEER-ADDRESS": (peer, 9)}
@@ -167,6 +192,16 @@ class TurnClient:
             message.add_message_integrity(hashlib.md5(words.encode()).digest())
         self._socket.send(bytes(message))
         return parse_message(self._socket.recv(2048))
+
+
+def _answers(address: str, port: int) -> bool:
+    kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(kind, socket.SOCK_DGRAM) as line, suppress(OSError):
+        line.settimeout(0.2)
+        line.connect((address, port))
+        line.send(bytes(Message(Method.BINDING, Class.REQUEST)))
+        return bool(line.recv(2048))
+    return False
 
 
 def _write_certificate(directory: Path) -> None:

@@ -100,7 +100,8 @@ def test_a_secret_is_good_as_long_as_it_is_in_the_database(coturn: Coturn, visit
     assert (first.allocate(), older.allocate()) == (ALLOWED, ALLOWED)
     coturn.delete_secret(NEWER)
     assert visit(secret=NEWER).allocate() == UNAUTHORIZED
-    # A path that runs is not cut.
+    # A path that runs is not cut, and can be renewed.
+    assert first.renew() == ALLOWED
     assert first.permit("8.8.8.8") == ALLOWED
 
 
