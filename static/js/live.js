@@ -9,6 +9,7 @@ export const PROTOCOL_VERSION = 1;
 const ANSWER_WITHIN_MS = 5000;
 const PROBE_WITHIN_MS = 1000;
 const TRY_AGAIN_AFTER_MS = 1500;
+const PASSING = new Set(["link_lost", "no_answer", "throttled", "unavailable", "internal"]);
 const FINAL_REFUSALS = new Set(["sign_in_needed", "protocol_unsupported"]);
 
 /**
@@ -22,7 +23,7 @@ const FINAL_REFUSALS = new Set(["sign_in_needed", "protocol_unsupported"]);
  * @property {() => unknown} disconnect
  * @property {{ engine: { close: () => unknown } }} io
  *
- * @typedef {"connecting" | "up" | "down" | "refused"} LinkState
+ * @typedef {"connecting" | "up" | "down" | "refused" | "lost"} LinkState "lost": given up.
  * @typedef {{ channel: string, event: string, number: number }} Hint
  */
 
@@ -39,6 +40,11 @@ export class LiveError extends Error {
   /** True when nothing is known of what became of the event, so it may be sent again. */
   get isUnanswered() {
     return this.code === "link_lost" || this.code === "no_answer";
+  }
+
+  /** True when the same may go well a little later. */
+  get isPassing() {
+    return PASSING.has(this.code);
   }
 }
 
@@ -66,9 +72,13 @@ export class Live {
   #channels = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retry;
+  #giveUpAfterMs;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #givingUp;
 
-  /** @param {{ makeSocket?: () => SocketLike }} [parts] */
-  constructor({ makeSocket = browserSocket } = {}) {
+  /** @param {{ makeSocket?: () => SocketLike, giveUpAfterMs?: number }} [parts] without a limit it never gives up */
+  constructor({ makeSocket = browserSocket, giveUpAfterMs = 0 } = {}) {
+    this.#giveUpAfterMs = giveUpAfterMs;
     this.#socket = makeSocket();
     this.#socket.on("connect", () => this.#gotConnect());
     this.#socket.on("disconnect", (reason) => this.#gotDisconnect(reason));
@@ -170,7 +180,17 @@ export class Live {
   #setLink(link) {
     if (link === this.#link) return;
     this.#link = link;
+    clearTimeout(this.#givingUp);
+    if (link === "connecting" && this.#giveUpAfterMs) {
+      this.#givingUp = setTimeout(() => this.#giveUp(), this.#giveUpAfterMs);
+    }
     for (const listener of [...this.#linkListeners]) listener(link);
+  }
+
+  #giveUp() {
+    clearTimeout(this.#retry);
+    this.#setLink("lost");
+    this.#socket.disconnect();
   }
 
   #gotConnect() {
@@ -182,7 +202,7 @@ export class Live {
 
   /** @param {string} reason */
   #gotDisconnect(reason) {
-    if (this.#link === "down") return;
+    if (this.#link === "down" || this.#link === "lost") return;
     this.#setLink("connecting");
     if (reason === "io server disconnect") this.#socket.connect();
   }

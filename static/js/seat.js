@@ -3,6 +3,7 @@
  * A seat in a live session: joins, comes back after every broken link, keeps what is unsent, and puts
  * the numbered events in order. No DOM.
  */
+import { Attempts } from "./attempts.js";
 import { LiveError } from "./live.js";
 
 /**
@@ -112,6 +113,9 @@ export class Seat {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #iceTimer;
   #undoLink = () => {};
+  #joins = new Attempts({ most: 5, firstMs: 500, longestMs: 8000 });
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #nextJoin;
 
   /**
    * @param {Live} live
@@ -144,8 +148,10 @@ export class Seat {
   enter() {
     this.#undoLink();
     this.#isWanted = true;
+    this.#joins.reset();
     this.#undoLink = this.#live.onLink((link) => {
       this.#isIn = false;
+      clearTimeout(this.#nextJoin);
       if (link === "up") void this.#join();
     });
   }
@@ -248,6 +254,7 @@ export class Seat {
   /** @param {Joined} joined */
   #gotJoined(joined) {
     this.#isIn = true;
+    this.#joins.reset();
     this.#held = { epoch: joined.epoch, participant_token: joined.participant_token };
     this.#planIce(joined);
     // First who is who, then what they did.
@@ -271,8 +278,11 @@ export class Seat {
   /** @param {LiveError} error */
   async #gotJoinError(error) {
     if (error.code === "link_lost" || !this.#isWanted) return;
-    if (error.code === "no_answer") {
-      if (await this.#live.check()) await this.#join();
+    if (error.code === "no_answer" && !(await this.#live.check())) return;
+    if (error.isPassing && !this.#joins.isOver) {
+      const wait = Math.max(this.#joins.next(), 1000 * error.retryAfterSeconds);
+      clearTimeout(this.#nextJoin);
+      this.#nextJoin = setTimeout(() => void this.#join(), wait);
       return;
     }
     this.#stop();
@@ -323,6 +333,7 @@ export class Seat {
   #stop() {
     this.#isWanted = false;
     this.#isIn = false;
+    clearTimeout(this.#nextJoin);
     this.#held = null;
     clearTimeout(this.#iceTimer);
     this.#undoLink();

@@ -121,6 +121,7 @@ class Visitors:
         locale: str = "vi-VN",
         scripts: bool = True,
         state: StorageState | None = None,
+        bypass_csp: bool = False,
     ) -> Page:
         """A page of somebody who was never here, or who has kept the cookies of `state`."""
         context = self._chromium.browser.new_context(
@@ -131,6 +132,7 @@ class Visitors:
             java_script_enabled=scripts,
             permissions=["camera", "microphone", "notifications"],
             storage_state=state,
+            bypass_csp=bypass_csp,
         )
         context.set_default_timeout(PATIENCE_MILLISECONDS)
         context.on("console", self._hear)

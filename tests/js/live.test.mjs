@@ -147,6 +147,79 @@ test("a refused sign-in is not tried again", () => {
   assert.equal(live.link, "refused");
 });
 
+test("a room gives up after a while, and goes on when it is told to", async () => {
+  const timers = new Timers().install();
+  try {
+    const socket = new FakeSocket();
+    const live = new Live({ makeSocket: () => socket, giveUpAfterMs: 1000 });
+    const states = [];
+    live.onLink((state) => states.push(state));
+    live.connect();
+    await timers.pass(999);
+    socket.open();
+    await timers.pass(5000);
+    socket.drop();
+    await timers.pass(999);
+    assert.equal(live.link, "connecting");
+    await timers.pass(1);
+    assert.equal(live.link, "lost");
+    const { connects } = socket;
+    live.connect();
+    assert.equal(socket.connects, connects + 1);
+    socket.open();
+    assert.deepEqual(states, ["down", "connecting", "up", "connecting", "lost", "connecting", "up"]);
+    assert.deepEqual(timers.pending, []);
+  } finally {
+    timers.restore();
+  }
+});
+
+test("a line that is up keeps what is for the whole day trying for ever", async () => {
+  const timers = new Timers().install();
+  try {
+    const socket = new FakeSocket();
+    const live = new Live({ makeSocket: () => socket });
+    live.connect();
+    await timers.pass(3_600_000);
+    assert.equal(live.link, "connecting");
+  } finally {
+    timers.restore();
+  }
+});
+
+test("a join that the server cannot take now is tried again, later each time, and not for ever", async () => {
+  const timers = new Timers().install();
+  try {
+    const { seat, socket, refused } = await seated({ ok: false, code: "unavailable", message: "…" });
+    const waits = [];
+    for (let round = 0; round < 5; round += 1) {
+      assert.deepEqual(refused, []);
+      waits.push(timers.pending[0]);
+      await timers.pass(timers.pending[0]);
+    }
+    waits.slice(1).forEach((wait, index) => assert.ok(wait > waits[index]));
+    assert.equal(socket.payloads("session:join").length, 6);
+    assert.deepEqual(refused, ["unavailable"]);
+    assert.deepEqual([timers.pending, seat.isIn], [[], false]);
+  } finally {
+    timers.restore();
+  }
+});
+
+test("a throttled join waits as long as the server says", async () => {
+  const timers = new Timers().install();
+  try {
+    const answers = [{ ok: false, code: "throttled", retry_after_seconds: 30 }, joined()];
+    const { heard, refused } = await seated(() => answers.shift());
+    await timers.pass(29_999);
+    assert.equal(heard.joined.length, 0);
+    await timers.pass(1);
+    assert.deepEqual([heard.joined.length, refused], [1, []]);
+  } finally {
+    timers.restore();
+  }
+});
+
 test("hints reach the listeners of their channel, again after a reconnect", async () => {
   const { socket, live } = connected();
   socket.answers["channel:watch"] = ({ channels }) => ({
@@ -298,10 +371,16 @@ test("a refused join is told and not repeated", async () => {
 });
 
 test("a join without an answer is tried again over a live path", async () => {
-  let tries = 0;
-  const { heard } = await seated(() => (++tries === 1 ? "silence" : joined()));
-  await settled();
-  assert.equal(heard.joined.length, 1);
+  const timers = new Timers().install();
+  try {
+    let tries = 0;
+    const { heard } = await seated(() => (++tries === 1 ? "silence" : joined()));
+    await settled();
+    await timers.pass(1000);
+    assert.equal(heard.joined.length, 1);
+  } finally {
+    timers.restore();
+  }
 });
 
 test("who has left stays outside after a reconnect", async () => {

@@ -27,8 +27,12 @@ for (const [what, given, text, act] of [
   ["lost media", { peer, connection: "failed" }, "Mất hình và tiếng của BS Hà, đang nối lại.", undefined],
   ["left", { out: "left" }, "Bạn đã rời phòng.", "enter"],
   ["another page", { out: "replaced" }, "Bạn đang ở trong phòng trên một trang khác.", "enter"],
-  ["the end", { out: "session_ended" }, "Buổi gọi đã kết thúc.", undefined],
-  ["the server's words", { out: "revoked", refusal: "Phòng đã đủ 2 người" }, "Phòng đã đủ 2 người", undefined],
+  ["media given up", { peer, isMediaLost: true }, "Không nối được hình và tiếng với BS Hà. Kiểm tra mạng, rồi nối lại.", "renew"],
+  ["the server given up", { link: "lost", isIn: false, peer }, "Không nối lại được với máy chủ. Kiểm tra mạng, rồi nối lại.", "reconnect"],
+  ["a join that failed", { out: "failed" }, "Chưa vào được phòng.", "enter"],
+  ["no right any more", { out: "revoked" }, "Bạn không còn trong ca này.", "home"],
+  ["the end", { out: "session_ended" }, "Buổi gọi đã kết thúc.", "home"],
+  ["the server's words", { out: "revoked", refusal: "Phòng đã đủ 2 người" }, "Phòng đã đủ 2 người", "home"],
   ["signed out", { link: "refused", out: "revoked" }, "Phiên làm việc đã hết.", "sign_in"],
 ]) {
   test(`${what}: ${text || "silence"}`, () => {

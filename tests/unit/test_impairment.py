@@ -178,14 +178,18 @@ async def test_a_stream_is_dead_after_a_change_of_address(network: Network) -> N
     heard: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.put_nowait(await reader.read(1000))
+        while piece := await reader.read(1000):
+            heard.put_nowait(piece)
         writer.close()
 
     server = await asyncio.start_server(hear, "127.0.0.1", 0)
     link = network.link(server.sockets[0].getsockname()[1])
     _, old = await asyncio.open_connection("127.0.0.1", link.port)
+    old.write(b"from the first address")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert await heard.get() == b"from the first address"
     link.change_address()
-    old.write(b"from the old address")
+    old.write(b"too late")
     _, new = await asyncio.open_connection("127.0.0.1", link.port)
     new.write(b"from the new one")
     async with asyncio.timeout(PATIENCE_SECONDS):

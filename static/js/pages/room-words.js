@@ -8,8 +8,8 @@ import { t } from "../i18n.js";
  * @typedef {import("../live.js").LinkState} LinkState
  * @typedef {import("../seat.js").Peer} Peer
  *
- * @typedef {"" | "left" | "replaced" | "session_ended" | "revoked" | "link_lost"} Out
- * @typedef {"sign_in" | "enter" | "call"} Act
+ * @typedef {"" | "left" | "replaced" | "session_ended" | "revoked" | "failed" | "link_lost"} Out
+ * @typedef {"sign_in" | "enter" | "call" | "home" | "reconnect" | "renew"} Act
  * @typedef {{ text: string, tone?: "" | "w" | "e", act?: Act, label?: string }} Situation
  *
  * @typedef {object} Facts
@@ -19,6 +19,7 @@ import { t } from "../i18n.js";
  * @property {boolean} isIn
  * @property {Peer | null} peer The other one, if somebody is there.
  * @property {RTCPeerConnectionState} connection
+ * @property {boolean} [isMediaLost] No longer tried by itself.
  * @property {string} other Whom one waits for.
  * @property {boolean} isRinging
  * @property {boolean} hasBeenCalled
@@ -34,18 +35,26 @@ export function situationOf(facts) {
     return { text: t("Phiên làm việc đã hết."), tone: "e", act: "sign_in", label: t("Đăng nhập lại") };
   }
   if (facts.out) return outside(facts.out, facts.refusal);
+  if (facts.link === "lost") {
+    const text = t("Không nối lại được với máy chủ. Kiểm tra mạng, rồi nối lại.");
+    return { text, tone: "e", act: "reconnect", label: t("Nối lại") };
+  }
   if (!facts.isIn && facts.peer) {
     const text = t("Mất kết nối với máy chủ, đang nối lại. Hình và tiếng vẫn đi thẳng nếu đường truyền còn.");
     return { text, tone: "w" };
   }
   if (!facts.isIn) return { text: t("Đang vào phòng…") };
-  return facts.peer ? withPeer(facts.peer, facts.connection) : alone(facts);
+  return facts.peer ? withPeer(facts.peer, facts) : alone(facts);
 }
 
 /** @param {Out} out @param {string} refusal @returns {Situation} */
 function outside(out, refusal) {
-  if (out === "session_ended") return { text: t("Buổi gọi đã kết thúc.") };
-  if (out === "revoked") return { text: refusal || t("Bạn không còn trong ca này."), tone: "e" };
+  const home = /** @type {const} */ ({ act: "home", label: t("Về trang đầu") });
+  if (out === "session_ended") return { text: t("Buổi gọi đã kết thúc."), ...home };
+  if (out === "revoked") return { text: refusal || t("Bạn không còn trong ca này."), tone: "e", ...home };
+  if (out === "failed") {
+    return { text: refusal || t("Chưa vào được phòng."), tone: "e", act: "enter", label: t("Thử lại") };
+  }
   if (out === "replaced") {
     const text = t("Bạn đang ở trong phòng trên một trang khác.");
     return { text, act: "enter", label: t("Chuyển về trang này") };
@@ -61,8 +70,8 @@ function alone({ other: name, isRinging, hasBeenCalled }) {
   return hasBeenCalled ? { ...call, text: t("{name} chưa có trong phòng.", { name }), tone: "w" } : call;
 }
 
-/** @param {Peer} peer @param {RTCPeerConnectionState} connection @returns {Situation} */
-function withPeer(peer, connection) {
+/** @param {Peer} peer @param {Facts} facts @returns {Situation} */
+function withPeer(peer, { connection, isMediaLost }) {
   const { name } = peer;
   if (connection === "connected" && peer.connected) return { text: "" };
   if (connection === "connected") {
@@ -70,6 +79,10 @@ function withPeer(peer, connection) {
   }
   if (!peer.connected) {
     return { text: t("{name} mất kết nối. Phòng giữ chỗ trong 1 phút.", { name }), tone: "w" };
+  }
+  if (isMediaLost) {
+    const text = t("Không nối được hình và tiếng với {name}. Kiểm tra mạng, rồi nối lại.", { name });
+    return { text, tone: "e", act: "renew", label: t("Nối lại") };
   }
   if (connection === "disconnected" || connection === "failed") {
     return { text: t("Mất hình và tiếng của {name}, đang nối lại.", { name }), tone: "w" };

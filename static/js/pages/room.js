@@ -1,5 +1,6 @@
 // @ts-check
 /** The room: wires the own devices, the seat in the session and the call to the page. */
+import { Attempts } from "../attempts.js";
 import { Call } from "../call.js";
 import { Devices, OwnMedia } from "../devices.js";
 import { find, icon, label, make, say, toast, warn } from "../dom.js";
@@ -32,7 +33,8 @@ const deviceBox = find("[data-role=devices]", HTMLDialogElement);
 
 const ownStream = new MediaStream();
 const remoteStream = new MediaStream();
-const live = new Live();
+const live = new Live({ giveUpAfterMs: 120_000 });
+const renewals = new Attempts({ most: 4, firstMs: 500, longestMs: 4000 });
 const devices = new Devices();
 
 /** @type {Map<string, Peer>} */
@@ -50,6 +52,8 @@ let clockAhead = 0;
 let ringsUntil = 0;
 let hasBeenCalled = false;
 let spoken = "";
+/** Nothing more is tried by itself for voice and picture. */
+let isMediaLost = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let ringTimer;
 
@@ -82,6 +86,7 @@ const call = new Call(
     },
     onConnection: (participant, state) => {
       connections.set(participant, state);
+      if (state === "connected") beginRenewalsAnew();
       show();
     },
     onTrouble: async (participant) => {
@@ -89,7 +94,13 @@ const call = new Call(
       const [isAlive] = await Promise.all([live.check(), seat.renewIce()]);
       if (isAlive) call.restart(participant);
     },
-    onRenew: () => void seat.renew(),
+    onRenew: () => {
+      // Without the server there is nobody to make a new connection with; the old one may heal.
+      if (!seat.isIn) return;
+      isMediaLost = renewals.isOver;
+      if (!isMediaLost) setTimeout(() => seat.isIn && void seat.renew(), renewals.next());
+      show();
+    },
   },
   ownStream,
 );
@@ -112,7 +123,8 @@ const seat = new Seat(live, session, {
   onEvicted: (reason) => goOut(reason === "replaced" ? "replaced" : asOut(reason)),
   onRefused: (error) => {
     refusal = error.message;
-    goOut(error.code === "session_ended" ? "session_ended" : "revoked");
+    if (error.isPassing) goOut("failed");
+    else goOut(error.code === "session_ended" ? "session_ended" : "revoked");
   },
   onChatRefused: (key, error) => {
     unsent.get(key)?.remove();
@@ -131,6 +143,11 @@ function tellQuality(summary) {
   const body = JSON.stringify(summary);
   // What does not arrive is in the next one.
   fetch(`/sessions/${session}/quality`, { method: "POST", headers, body, keepalive: true }).catch(() => {});
+}
+
+function beginRenewalsAnew() {
+  renewals.reset();
+  isMediaLost = false;
 }
 
 /** @param {string} reason @returns {Out} */
@@ -199,6 +216,13 @@ const acts = {
   sign_in: () => location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`),
   enter,
   call: () => void callAgain(),
+  home: () => location.assign("/home"),
+  reconnect: () => live.connect(),
+  renew: () => {
+    beginRenewalsAnew();
+    void seat.renew();
+    show();
+  },
 };
 
 function render() {
@@ -210,6 +234,7 @@ function render() {
     isIn: seat.isIn,
     peer,
     connection: connections.get(peer?.participant ?? "") ?? "new",
+    isMediaLost,
     other,
     isRinging: ringsUntil > Date.now(),
     hasBeenCalled,
@@ -419,6 +444,9 @@ addEventListener("pagehide", () => {
   if (!out) void leave();
 });
 devices.onChange(() => void showDevices());
+addEventListener("online", () => {
+  if (live.link === "lost") live.connect();
+});
 live.onLink((link) => {
   dispatchEvent(new CustomEvent("telemed:link", { detail: link === "up" ? "ok" : "off" }));
   // Who is no longer signed in is no longer in the room.
