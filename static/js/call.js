@@ -12,6 +12,7 @@ const LOOK_EVERY_MS = 500;
  * @typedef {import("./seat.js").Joined} Joined
  * @typedef {import("./seat.js").Signal} Signal
  * @typedef {import("./connection.js").CallParts} CallParts
+ * @typedef {import("./connection.js").Adapted} Adapted
  * @typedef {import("./connection.js").Figures} Figures
  * @typedef {import("./connection.js").TrackKind} TrackKind
  */
@@ -31,15 +32,18 @@ export class Call {
   /** @type {Map<TrackKind, MediaStreamTrack | null>} */
   #tracks = new Map();
   #local;
+  #adapted;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
 
   /**
    * @param {CallParts} parts
    * @param {MediaStream | null} [local] an empty stream that groups the own tracks for lip sync
+   * @param {Adapted | null} [adapted] how every connection begins to send; null as the browser does
    */
-  constructor(parts, local = null) {
+  constructor(parts, local = null, adapted = null) {
     this.#local = local;
+    this.#adapted = adapted;
     this.#parts = {
       createConnection: (/** @type {RTCConfiguration} */ config) => new RTCPeerConnection(config),
       now: () => performance.now(),
@@ -171,6 +175,24 @@ export class Call {
     );
   }
 
+  /**
+   * Send to one participant like this from now on.
+   * @param {string} participant
+   * @param {Adapted} adapted
+   */
+  adapt(participant, adapted) {
+    this.#connections.get(participant)?.adapt(adapted);
+  }
+
+  /** What the browser counts, of every connection that is up. @returns {Promise<Map<string, RTCStatsReport>>} */
+  async reportsByPeer() {
+    const up = [...this.#connections].filter(([, connection]) => connection.state === "connected");
+    const found = up.map(async ([participant, connection]) =>
+      /** @type {const} */ ([participant, await connection.report()]),
+    );
+    return new Map(await Promise.all(found));
+  }
+
   close() {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -198,7 +220,7 @@ export class Call {
   }
 
   #make() {
-    return new Connection(this.#config, this.#tracks, this.#local, this.#parts);
+    return new Connection(this.#config, this.#tracks, this.#local, this.#parts, this.#adapted);
   }
 
   #dropSpare() {

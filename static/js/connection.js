@@ -3,6 +3,7 @@
  * One peer connection to one other participant: perfect negotiation, tracks, what has come in.
  * No DOM, no server. docs/protocol.md section 7.
  */
+import { shapedForVoice } from "./ladder.js";
 
 const STALLED_AFTER_MS = 1500;
 const SILENT_AFTER_MS = 7000;
@@ -15,6 +16,8 @@ const FLOWING_PACKETS = 5;
  * @typedef {import("./seat.js").Peer} Peer
  * @typedef {import("./seat.js").Joined} Joined
  * @typedef {import("./seat.js").Signal} Signal
+ * @typedef {import("./ladder.js").Sending} Sending
+ * @typedef {{ isRedundant: boolean, sending: Sending }} Adapted
  * @typedef {"audio" | "video"} TrackKind
  * @typedef {{ description: RTCSessionDescriptionInit } | { candidate: RTCIceCandidateInit | null }} SignalContent
  * @typedef {{ framesDecoded: number, packetsReceived: number, pulse: number, roundTripMs: number | null }} Figures
@@ -87,14 +90,21 @@ export class Connection {
   /** @type {number | null} */
   #troubleAt = null;
   #toldAt = -Infinity;
+  /** @type {Adapted | null} */
+  #adapted;
+  /** How voice is sent by the last description. */
+  #shape = "";
 
   /**
    * @param {RTCConfiguration} config
    * @param {Map<TrackKind, MediaStreamTrack | null>} tracks shared with the call
    * @param {MediaStream | null} local what the tracks are heard and seen together as
    * @param {Required<CallParts>} parts
+   * @param {Adapted | null} adapted how to send from the first packet on; null as the browser does
    */
-  constructor(config, tracks, local, parts) {
+  constructor(config, tracks, local, parts, adapted = null) {
+    this.#adapted = adapted;
+    this.#shape = shapeOf(adapted);
     this.epoch = 0;
     this.#tracks = tracks;
     this.#local = local;
@@ -156,6 +166,7 @@ export class Connection {
       const transceiver = this.#pc.addTransceiver(with_, { direction: "sendrecv", streams });
       this.#senders.set(kind, transceiver.sender);
     }
+    this.#then(() => this.#applySending());
     // At once, instead of when the browser gets round to asking for it.
     this.offer();
   }
@@ -194,6 +205,24 @@ export class Connection {
    */
   async replaceTrack(kind, track) {
     await this.#senders.get(kind)?.replaceTrack(track);
+  }
+
+  /**
+   * Send like this from now on. How voice is packed stands in the descriptions, so that takes an
+   * offer; everything else takes effect at once.
+   * @param {Adapted} adapted
+   */
+  adapt(adapted) {
+    const isSame = JSON.stringify(adapted.sending) === JSON.stringify(this.#adapted?.sending);
+    this.#adapted = adapted;
+    if (!isSame) this.#then(() => this.#applySending());
+    if (this.state !== "connected" || this.#shape === shapeOf(adapted)) return;
+    this.#shape = shapeOf(adapted);
+    this.offer();
+  }
+
+  report() {
+    return this.#pc.getStats();
   }
 
   /** Look at what has come in; told as trouble when nothing has. */
@@ -260,7 +289,7 @@ export class Connection {
     // The other side looks for a path, so this side does as well.
     if (description.type === "offer" && isNewPath) this.#freshen();
     // With an offer of our own out, the browser rolls it back by itself.
-    await pc.setRemoteDescription(description);
+    await pc.setRemoteDescription(this.#shaped(description));
     for (const candidate of this.#earlyCandidates.splice(0)) await pc.addIceCandidate(candidate);
     if (description.type !== "offer") return;
     // The browser does these one after the other by itself.
@@ -268,6 +297,28 @@ export class Connection {
     await pc.setLocalDescription();
     this.#sendLocal();
     await attached;
+    await this.#applySending();
+  }
+
+  /** @param {RTCSessionDescriptionInit} description */
+  #shaped(description) {
+    if (!this.#adapted || !description.sdp) return description;
+    const { isRedundant, sending } = this.#adapted;
+    const sdp = shapedForVoice(description.sdp, { isRedundant, packetMs: sending.packetMs });
+    return { type: description.type, sdp };
+  }
+
+  async #applySending() {
+    const adapted = this.#adapted;
+    if (!adapted) return;
+    for (const [kind, sender] of this.#senders) {
+      const parameters = sender.getParameters();
+      // There are none before the first description of an answering side.
+      if (parameters.encodings.length === 0) continue;
+      if (kind === "audio") sendVoice(parameters, adapted.sending);
+      else sendPicture(parameters, adapted.sending);
+      await sender.setParameters(parameters);
+    }
   }
 
   /** @param {RTCIceCandidateInit | null} candidate */
@@ -327,6 +378,32 @@ export class Connection {
         console.warn("signal not taken", error);
       }
     });
+  }
+}
+
+/** @param {Adapted | null} adapted */
+function shapeOf(adapted) {
+  return `${adapted?.isRedundant ?? false} ${adapted?.sending.packetMs ?? 20}`;
+}
+
+/** @param {RTCRtpSendParameters} parameters @param {Sending} sending */
+function sendVoice(parameters, { voice, voiceBitrate }) {
+  for (const encoding of parameters.encodings) {
+    Object.assign(encoding, { active: voice, maxBitrate: voiceBitrate, priority: "high", networkPriority: "high" });
+  }
+}
+
+/** @param {RTCRtpSendParameters} parameters @param {Sending} sending */
+function sendPicture(parameters, { picture }) {
+  // A picture that follows the hand matters more than a sharp one, where there is too little for both.
+  Object.assign(parameters, { degradationPreference: "maintain-framerate" });
+  for (const encoding of parameters.encodings) {
+    encoding.active = picture !== null;
+    if (!picture) continue;
+    const { maxBitrate, scaleResolutionDownBy, maxFramerate } = picture;
+    Object.assign(encoding, { maxBitrate, scaleResolutionDownBy, priority: "low", networkPriority: "low" });
+    if (maxFramerate === null) delete encoding.maxFramerate;
+    else encoding.maxFramerate = maxFramerate;
   }
 }
 

@@ -9,7 +9,8 @@ import { LiveError } from "./live.js";
 /**
  * @typedef {import("./live.js").Live} Live
  * @typedef {{ number: number, at: string, kind: string, participant: string | null, person: string | null, name: string | null, data: Record<string, any> }} LogEvent
- * @typedef {{ participant: string, person: string, name: string, role: string, connected: boolean, epoch: number | null, polite: boolean, muted: boolean, camera_off: boolean, joined_at: string }} Peer
+ * @typedef {{ participant: string, person: string, name: string, role: string, connected: boolean, epoch: number | null, polite: boolean, muted: boolean, camera_off: boolean, mode?: Mode | null, joined_at: string }} Peer
+ * @typedef {{ rung: import("./ladder.js").Rung, reason: import("./ladder.js").Reason, ask: import("./ladder.js").Rung, ask_reason: import("./ladder.js").Reason }} Mode
  * @typedef {{ id: string, kind: string, state: string, consult: string | null, started_at: string | null, ring_expires_at: string | null }} SessionFacts
  * @typedef {{ now: string, session: SessionFacts, participant: string, participant_token: string, epoch: number, resumed: boolean, participants: Peer[], ice_servers: RTCIceServer[], ice_expires_at: string | null, events: LogEvent[], last_event: number, more: boolean }} Joined
  * @typedef {{ session: string, from: string, kind: "offer" | "answer" | "candidate", epoch: number, description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit | null }} Signal
@@ -94,6 +95,8 @@ export class NumberedLog {
  * @property {(reason: string) => void} onEvicted No longer inside, and not coming back by itself.
  * @property {(error: LiveError) => void} onRefused The join was refused.
  * @property {(key: string, error: LiveError) => void} onChatRefused
+ * @property {(still: { from: string, number: number, image: string }) => void} [onStill]
+ * @property {(seen: { from: string, number: number }) => void} [onStillSeen]
  */
 
 /** A place in one live session: joins, comes back after every broken link, keeps what is unsent. */
@@ -107,6 +110,8 @@ export class Seat {
   #isIn = false;
   /** @type {{ muted: boolean, camera_off: boolean } | null} */
   #state = null;
+  /** @type {Mode | null} */
+  #mode = null;
   /** @type {Map<string, string>} */
   #unsentChat = new Map();
   #log;
@@ -137,6 +142,8 @@ export class Seat {
     this.#hear("session:peer-left", ({ participant, reason }) =>
       this.#to.onPeerLeft(participant, reason),
     );
+    this.#hear("session:still", (still) => this.#isIn && this.#to.onStill?.(still));
+    this.#hear("session:still-seen", (seen) => this.#isIn && this.#to.onStillSeen?.(seen));
     this.#hear("session:evicted", ({ reason }) => this.#gotEvicted(reason));
   }
 
@@ -214,6 +221,26 @@ export class Seat {
   }
 
   /**
+   * Say on which rung of the ladder this page sends and receives; said again after every join.
+   * @param {Mode} mode
+   */
+  tellMode(mode) {
+    this.#mode = mode;
+    void this.#sendMode();
+  }
+
+  /** @param {string} to @param {number} number @param {string} image WebP in base64 */
+  sendStill(to, number, image) {
+    if (!this.#isIn) return Promise.reject(new LiveError({ code: "link_lost" }));
+    return this.#live.send("session:still", { session: this.#session, to, number, image });
+  }
+
+  /** @param {string} to @param {number} number */
+  sawStill(to, number) {
+    return this.#live.send("session:still-seen", { session: this.#session, to, number });
+  }
+
+  /**
    * Say something to everybody; kept and sent again until the server has it.
    * @param {string} text
    * @returns {string} the key under which it will appear in the log
@@ -262,6 +289,7 @@ export class Seat {
     this.#log.takeAll(joined.events);
     if (joined.more) void this.#log.fetchMissing();
     void this.#sendState();
+    void this.#sendMode();
     for (const [key, text] of this.#unsentChat) void this.#sendChat(key, text);
   }
 
@@ -294,6 +322,13 @@ export class Seat {
     // Lost on a broken link, said again by the join that follows.
     await this.#live
       .send("session:state", { session: this.#session, ...this.#state })
+      .catch(() => {});
+  }
+
+  async #sendMode() {
+    if (!this.#isIn || !this.#mode) return;
+    await this.#live
+      .send("session:mode", { session: this.#session, ...this.#mode })
       .catch(() => {});
   }
 

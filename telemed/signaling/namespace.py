@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from telemed.accounts.permissions import Action, Actor, may
@@ -146,6 +147,39 @@ async def state(hub: Signaling, caller: Caller, message: protocol.State) -> dict
     """What the sender's own devices are doing."""
     room = hub.room_of(caller, message)
     await hub.push(room.set_state(room.get(caller.sid), message))
+    return {}
+
+
+@events.on("session:mode", Action.SESSION_JOIN)
+async def mode(hub: Signaling, caller: Caller, message: protocol.Mode) -> dict[str, Any]:
+    """The sender went up or down the ladder; written down unless it does so all the time."""
+
+    async def step(room: Room) -> dict[str, Any]:
+        pushes, is_logged = room.set_mode(room.get(caller.sid), message)
+        await hub.push(pushes)
+        if is_logged:
+            async with hub.database.work(caller.request_id) as work:
+                await log.note_mode(
+                    work, caller.actor, message.session, rung=message.rung, reason=message.reason
+                )
+        return {}
+
+    return await hub.in_room(caller, message, step)
+
+
+@events.on("session:still", Action.SESSION_JOIN, Rate.STILL)
+async def still(hub: Signaling, caller: Caller, message: protocol.Still) -> dict[str, Any]:
+    """A picture for one other participant, passed on and kept nowhere."""
+    room = hub.room_of(caller, message)
+    await hub.push([room.send_still(room.get(caller.sid), message, monotonic())])
+    return {}
+
+
+@events.on("session:still-seen", Action.SESSION_JOIN, Rate.STILL)
+async def still_seen(hub: Signaling, caller: Caller, message: protocol.StillSeen) -> dict[str, Any]:
+    """A picture has arrived."""
+    room = hub.room_of(caller, message)
+    await hub.push([room.see_still(room.get(caller.sid), message)])
     return {}
 
 

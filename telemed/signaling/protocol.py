@@ -35,6 +35,7 @@ MAX_SDP_LINE: Final = 2048
 MAX_MEDIA_SECTIONS: Final = 16
 MAX_CANDIDATE: Final = 1024
 MAX_CHAT: Final = 2000
+MAX_STILL: Final = 24_576
 MAX_CHANNELS: Final = 16
 MAX_EVENTS_PER_ANSWER: Final = 500
 MAX_NUMBER: Final = 2**53 - 1
@@ -45,12 +46,18 @@ class Rate(StrEnum):
 
     SIGNAL = "signal"
     CHAT = "chat"
+    STILL = "still"
     PLAIN = "plain"
 
 
 # bucket -> (events a second, burst). A trickle of candidates comes in one burst; people do not.
 LIMITS: Final[Mapping[Rate, tuple[float, int]]] = MappingProxyType(
-    {Rate.SIGNAL: (40.0, 200), Rate.CHAT: (2.0, 10), Rate.PLAIN: (5.0, 40)}
+    {
+        Rate.SIGNAL: (40.0, 200),
+        Rate.CHAT: (2.0, 10),
+        Rate.STILL: (1.0, 10),
+        Rate.PLAIN: (5.0, 40),
+    }
 )
 
 _ID = r"^[A-Za-z0-9_-]{1,64}$"
@@ -100,6 +107,21 @@ def _checked_chat(text: str) -> str:
 Id = Annotated[str, StringConstraints(pattern=_ID)]
 Channel = Annotated[str, StringConstraints(pattern=_CHANNEL)]
 Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+Picture = Annotated[
+    # WebP in base64: the bytes begin with "RIFF".
+    str, StringConstraints(max_length=MAX_STILL, pattern=r"^UklGR[A-Za-z0-9+/]+={0,2}$")
+]
+Rung = Literal["full", "small", "voice", "written"]
+Reason = Literal[
+    "start",
+    "link_good",
+    "link_slow",
+    "link_lossy",
+    "voice_breaking",
+    "silent",
+    "asked",
+    "chosen",
+]
 Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,128}$")]
 Sdp = Annotated[str, StringConstraints(max_length=MAX_SDP_BYTES), AfterValidator(_checked_sdp)]
 ChatText = Annotated[str, StringConstraints(max_length=MAX_CHAT), AfterValidator(_checked_chat)]
@@ -212,6 +234,30 @@ class State(InSession):
     camera_off: bool
 
 
+class Mode(InSession):
+    """The rung that the sender sends on, and the highest that it can receive, each with why."""
+
+    rung: Rung
+    reason: Reason
+    ask: Rung
+    ask_reason: Reason
+
+
+class Still(InSession):
+    """One picture for one other participant, who says when it is there."""
+
+    to: Id
+    number: Number
+    image: Picture
+
+
+class StillSeen(InSession):
+    """A picture has arrived; the next may follow."""
+
+    to: Id
+    number: Number
+
+
 class Chat(InSession):
     """A message to everybody in the room. The same key twice is one message."""
 
@@ -250,6 +296,9 @@ EVENTS: Final[Mapping[str, type[Message]]] = MappingProxyType(
         "session:answer": Answer,
         "session:candidate": TrickledCandidate,
         "session:state": State,
+        "session:mode": Mode,
+        "session:still": Still,
+        "session:still-seen": StillSeen,
         "session:chat": Chat,
         "session:leave": Leave,
         "session:ice": Ice,

@@ -8,14 +8,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 from telemed.core.clock import TaskOwner
 from telemed.core.errors import N_, Conflict, Unavailable
 from telemed.signaling.engine.library_logs import describe_failure
-from telemed.signaling.protocol import Answer, Offer, Signal, State, TrickledCandidate
+from telemed.signaling.engine.limits import Allowance
+from telemed.signaling.protocol import (
+    Answer,
+    Mode,
+    Offer,
+    Signal,
+    State,
+    Still,
+    StillSeen,
+    TrickledCandidate,
+)
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +33,11 @@ ResultT = TypeVar("ResultT")
 Step = Callable[["Room"], Awaitable[ResultT]]
 
 MOST_WAITING: Final = 256
+# Changes of mode that are written down: entries a second of one participant, and burst. The page
+# shows every change; a link that goes up and down all day must not fill the log.
+LOGGED_MODES: Final = (1 / 15, 6)
+# After this long a still without an answer is held to be lost.
+STILL_SECONDS: Final = 10.0
 _KINDS: Final[Mapping[type[Signal], str]] = {
     Offer: "offer",
     Answer: "answer",
@@ -56,6 +71,10 @@ class Seat:
     muted: bool = False
     camera_off: bool = False
     last_sent: int = 0
+    mode: Mode | None = None
+    may_log: Allowance = field(default_factory=lambda: Allowance(*LOGGED_MODES))
+    # The number of the still on its way, and since when.
+    still: tuple[int, float] | None = None
 
 
 class Room:
@@ -74,6 +93,7 @@ class Room:
         self.seats = {uid: self.seats.get(uid, seat) for uid, seat in inside.items()}
         seat = self.seats[own]
         before, seat.sid, seat.epoch = seat.sid, sid, epoch
+        seat.still = None
         return before if before != sid else None
 
     def find(self, sid: str) -> Seat | None:
@@ -107,7 +127,7 @@ class Room:
         """A signal on its way to its target. Raises Conflict (`peer_absent`, `stale_epoch`)."""
         target = self.seats.get(signal.to)
         if target is None or target is sender or target.sid is None or target.epoch is None:
-            raise Conflict("peer_absent", N_("Người kia hiện không ở trong phòng"))
+            raise peer_absent()
         if signal.epoch != max(sender.epoch or 0, target.epoch):
             raise Conflict("stale_epoch", N_("Tín hiệu này thuộc về một kết nối cũ"))
         content = signal.model_dump(include={"description", "candidate"}, by_alias=True)
@@ -124,6 +144,40 @@ class Room:
         """Somebody's devices changed."""
         seat.muted, seat.camera_off = state.muted, state.camera_off
         return self.tell_of(seat, "session:peer-state")
+
+    def set_mode(self, seat: Seat, mode: Mode) -> tuple[list[Push], bool]:
+        """Somebody went up or down the ladder; what to push, and whether to write it down."""
+        before, seat.mode = seat.mode, mode
+        is_news = before is None or before.rung != mode.rung
+        # Everybody starts low: only what differs from that tells anything.
+        is_news = is_news and not (before is None and mode.reason == "start")
+        return self.tell_of(seat, "session:peer-state"), is_news and seat.may_log.spend(1)
+
+    def send_still(self, sender: Seat, still: Still, now: float) -> Push:
+        """A still on its way. Raises Conflict (`peer_absent`, `still_waiting`)."""
+        sid = self._target(sender, still.to)
+        if sender.still is not None and now - sender.still[1] < STILL_SECONDS:
+            raise Conflict("still_waiting", N_("Ảnh trước chưa tới nơi"))
+        sender.still = (still.number, now)
+        payload = {"number": still.number, "image": still.image}
+        return Push(
+            sid, "session:still", {"session": self.uid, "from": sender.participant, **payload}
+        )
+
+    def see_still(self, viewer: Seat, seen: StillSeen) -> Push:
+        """Word that a still has arrived; its sender may send the next. Raises Conflict."""
+        sid = self._target(viewer, seen.to)
+        sender = self.seats[seen.to]
+        if sender.still is not None and sender.still[0] == seen.number:
+            sender.still = None
+        payload = {"session": self.uid, "from": viewer.participant, "number": seen.number}
+        return Push(sid, "session:still-seen", payload)
+
+    def _target(self, sender: Seat, participant: str) -> str:
+        target = self.seats.get(participant)
+        if target is None or target is sender or target.sid is None:
+            raise peer_absent()
+        return target.sid
 
     def lose(self, sid: str) -> tuple[Seat | None, list[Push]]:
         """A connection broke: its seat is kept, the others see it."""
@@ -171,8 +225,14 @@ def peer(seat: Seat, viewer: Seat) -> dict[str, Any]:
         "polite": viewer.rank > seat.rank,
         "muted": seat.muted,
         "camera_off": seat.camera_off,
+        "mode": seat.mode.model_dump(exclude={"session"}) if seat.mode else None,
         "joined_at": seat.joined_at.isoformat(),
     }
+
+
+def peer_absent() -> Conflict:
+    """The refusal of whatever needs somebody who is not there."""
+    return Conflict("peer_absent", N_("Người kia hiện không ở trong phòng"))
 
 
 def not_joined() -> Conflict:

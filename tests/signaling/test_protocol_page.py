@@ -12,6 +12,7 @@ from telemed.sessions.ringing import RING
 from telemed.signaling import protocol
 from telemed.signaling.namespace import MOST_CHANNELS
 from telemed.signaling.protocol import EVENTS, LIMITS, Rate
+from telemed.signaling.rooms import LOGGED_MODES, STILL_SECONDS
 from telemed.signaling.server import GRACE_SECONDS, MOST_CONNECTIONS
 from telemed.signaling.server import LIMITS as CONNECTION
 from tests.servers import ROOT
@@ -87,6 +88,10 @@ def written(number: float) -> str:
         f"more than {MOST_CONNECTIONS} connections of one person",
         f"| offers, answers, candidates, states | {LIMITS[Rate.SIGNAL][0]:.0f} a second, burst of {LIMITS[Rate.SIGNAL][1]} |",
         f"| chat messages | {LIMITS[Rate.CHAT][0]:.0f} a second, burst of {LIMITS[Rate.CHAT][1]} |",
+        f"| stills, stills seen | {LIMITS[Rate.STILL][0]:.0f} a second, burst of {LIMITS[Rate.STILL][1]} |",
+        f"at most {written(protocol.MAX_STILL)} characters of base64",
+        f"first {LOGGED_MODES[1]}, then one every {1 / LOGGED_MODES[0]:.0f} s",
+        f"or {STILL_SECONDS:.0f} s have passed",
         f"| all other events | {LIMITS[Rate.PLAIN][0]:.0f} a second, burst of {LIMITS[Rate.PLAIN][1]} |",
         f"{CONNECTION.messages_per_second:.0f} a second, burst of {CONNECTION.message_burst:.0f}",
         f"pings every {CONNECTION.ping_seconds:.0f} s",

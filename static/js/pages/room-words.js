@@ -6,6 +6,9 @@ import { t } from "../i18n.js";
  * @typedef {import("../devices.js").TrackKind} TrackKind
  * @typedef {import("../devices.js").ProblemKind} ProblemKind
  * @typedef {import("../live.js").LinkState} LinkState
+ * @typedef {import("../ladder.js").Reason} Reason
+ * @typedef {import("../ladder.js").Rung} Rung
+ * @typedef {import("../seat.js").Mode} Mode
  * @typedef {import("../seat.js").Peer} Peer
  *
  * @typedef {"" | "left" | "replaced" | "session_ended" | "revoked" | "failed" | "link_lost"} Out
@@ -90,8 +93,11 @@ function withPeer(peer, { connection, isMediaLost }) {
   return { text: t("Đang nối hình và tiếng với {name}…", { name }) };
 }
 
-/** @param {string} kind @param {string} name */
-export function wordsOf(kind, name) {
+/** @param {string} kind @param {string} name @param {Record<string, any>} [data] */
+export function wordsOf(kind, name, data = {}) {
+  if (kind === "mode_changed") {
+    return t("{name}: {mode} – {reason}", { name, mode: rungWords(data.rung), reason: reasonWords(data.reason) });
+  }
   if (kind === "participant_joined") return t("{name} vào phòng", { name });
   if (kind === "participant_left") return t("{name} rời phòng", { name });
   if (kind === "link_lost") return t("{name} mất kết nối", { name });
@@ -115,4 +121,49 @@ export function problemWords(kind, problem) {
   if (problem === "busy") return t("Chương trình khác đang giữ {what}. Tắt chương trình đó rồi bật lại.", { what });
   if (problem === "insecure") return t("Trang không mở qua HTTPS nên không dùng được {what}.", { what });
   return t("Chưa mở được {what}. Chọn thiết bị khác.", { what });
+}
+
+/** @param {Rung} rung */
+function rungWords(rung) {
+  if (rung === "full") return t("gửi hình đầy đủ");
+  if (rung === "small") return t("gửi hình nhỏ");
+  if (rung === "voice") return t("gửi tiếng và từng ảnh");
+  return t("chỉ còn nhắn chữ");
+}
+
+/** @param {Reason} reason */
+function reasonWords(reason) {
+  if (reason === "link_good") return t("đường truyền đã tốt");
+  if (reason === "link_slow") return t("đường truyền chậm");
+  if (reason === "link_lossy") return t("đường truyền mất nhiều gói");
+  if (reason === "voice_breaking") return t("tiếng nghe bị đứt");
+  if (reason === "silent") return t("hầu như không có gì qua được");
+  if (reason === "asked") return t("bên nhận không nhận kịp");
+  if (reason === "chosen") return t("tự chọn");
+  return t("bắt đầu gọi");
+}
+
+/**
+ * What the call has come down to, at whichever end, and why; no text while all is well.
+ * @param {Mode} own
+ * @param {Mode | null} theirs
+ * @param {string} name
+ * @returns {{ rung: Rung, text: string }}
+ */
+export function modeOf(own, theirs, name) {
+  const low = (/** @type {Mode} */ mode) => ["written", "voice", "small", "full"].indexOf(mode.rung);
+  const isTheirs = theirs !== null && low(theirs) < low(own);
+  const { rung, reason } = isTheirs ? theirs : own;
+  if (rung === "full" || reason === "start") return { rung, text: "" };
+  const who = isTheirs ? name : t("Bạn");
+  if (reason === "chosen") return { rung, text: t("{name} chọn {mode}.", { name: who, mode: rungWords(rung) }) };
+  const why = t("{name}: {reason}.", { name: who, reason: reasonWords(reason) });
+  return { rung, text: `${priorityWords(rung)} ${why}` };
+}
+
+/** @param {Rung} rung */
+function priorityWords(rung) {
+  if (rung === "small") return t("Hình nhỏ lại để giữ tiếng nói.");
+  if (rung === "voice") return t("Đường truyền yếu: ưu tiên tiếng nói, hình gửi từng ảnh.");
+  return t("Tiếng không qua được: nhắn bằng chữ, tiếng tự trở lại khi được.");
 }

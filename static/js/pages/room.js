@@ -6,9 +6,10 @@ import { Devices, OwnMedia } from "../devices.js";
 import { find, icon, label, make, say, toast, warn } from "../dom.js";
 import { formatTime, t } from "../i18n.js";
 import { Live } from "../live.js";
+import { Modes, START_SENDING } from "../modes.js";
 import { QualityKeeper, QualityRecord } from "../quality.js";
 import { Seat } from "../seat.js";
-import { problemWords, situationOf, stateWords, wordsOf } from "./room-words.js";
+import { modeOf, problemWords, situationOf, stateWords, wordsOf } from "./room-words.js";
 
 /**
  * @typedef {import("../devices.js").TrackKind} TrackKind
@@ -30,6 +31,10 @@ const chatForm = find("[data-role=chat-form]", HTMLFormElement);
 const chatText = find("[data-role=chat-text]", HTMLInputElement);
 const chatLog = find("[data-role=chat]", HTMLElement);
 const deviceBox = find("[data-role=devices]", HTMLDialogElement);
+
+const stillPicture = find("[data-role=still]", HTMLImageElement);
+const canvas = document.createElement("canvas");
+const MOST_STILL_BYTES = 18_000;
 
 const ownStream = new MediaStream();
 const remoteStream = new MediaStream();
@@ -103,6 +108,7 @@ const call = new Call(
     },
   },
   ownStream,
+  START_SENDING,
 );
 
 const seat = new Seat(live, session, {
@@ -113,6 +119,7 @@ const seat = new Seat(live, session, {
   onPeer: (peer) => {
     peers.set(peer.participant, peer);
     quality.met(false);
+    modes.gotMode(peer.participant, peer.mode);
     call.heard(peer);
     show();
   },
@@ -131,6 +138,23 @@ const seat = new Seat(live, session, {
     unsent.delete(key);
     warn(error.message);
     toast(error.message, { mark: "warn" });
+  },
+  onStill: (still) => modes.gotStill(still),
+  onStillSeen: (seen) => modes.gotStillSeen(seen),
+});
+
+const modes = new Modes({
+  call,
+  seat,
+  capture: captureStill,
+  onChange: () => {
+    // Whatever this page sends beside the call waits until the call has all it needs.
+    dispatchEvent(new CustomEvent("telemed:rung", { detail: modes.own.rung }));
+    show();
+  },
+  onStill: (_participant, image) => {
+    stillPicture.src = `data:image/webp;base64,${image}`;
+    show();
   },
 });
 
@@ -164,7 +188,10 @@ function gotJoined(joined) {
   for (const gone of [...peers.keys()].filter((participant) => !present.has(participant))) {
     forget(gone);
   }
-  for (const peer of joined.participants) peers.set(peer.participant, peer);
+  for (const peer of joined.participants) {
+    peers.set(peer.participant, peer);
+    modes.gotMode(peer.participant, peer.mode);
+  }
   setRing(joined.session.ring_expires_at);
   if (peers.size > 0) quality.met(true);
   call.adopt(joined);
@@ -175,6 +202,8 @@ function gotJoined(joined) {
 function forget(participant) {
   peers.delete(participant);
   connections.delete(participant);
+  modes.drop(participant);
+  stillPicture.removeAttribute("src");
   call.drop(participant);
   if (peers.size === 0) remoteVideo.srcObject = null;
 }
@@ -193,7 +222,7 @@ function gotEvent(event) {
   if (event.kind === "chat") return showMessage(event, name);
   if (event.kind === "ring_started") setRing(event.data.expires_at);
   if (RING_OVER.has(event.kind) && event.participant !== own) setRing(null);
-  const words = wordsOf(event.kind, name);
+  const words = wordsOf(event.kind, name, event.data);
   if (words) chatLog.append(make("p", { class: "sys small soft" }, `${formatTime(event.at)} ${words}`));
   scrollChat();
   show();
@@ -251,7 +280,41 @@ function render() {
   button.textContent = words;
   button.onclick = act ? acts[act] : null;
   showPeople();
+  showMode();
   showControls();
+}
+
+function showMode() {
+  const peer = peers.values().next().value ?? null;
+  const { rung, text } = modeOf(modes.own, peer?.mode ?? null, peer?.name ?? other);
+  const box = find("[data-role=mode]", HTMLElement);
+  box.hidden = !text || !peer;
+  box.dataset.rung = rung;
+  const words = find("[data-role=mode-words]", HTMLElement);
+  if (words.textContent !== text) words.textContent = text;
+  for (const each of box.querySelectorAll("[data-rung]")) {
+    if (each.getAttribute("data-rung") === rung) each.setAttribute("aria-current", "true");
+    else each.removeAttribute("aria-current");
+  }
+  const isStill = peer?.mode?.rung === "voice" && !peer.camera_off && stillPicture.hasAttribute("src");
+  stillPicture.hidden = !isStill;
+  find("[data-role=remote-stage]", HTMLElement).dataset.still = isStill ? "on" : "off";
+}
+
+/**
+ * The own picture as it is now, small.
+ * @param {import("../ladder.js").Still} still
+ */
+async function captureStill({ width, height, quality }) {
+  if (media.state.camera_off || ownVideo.videoWidth === 0) return "";
+  canvas.width = width;
+  canvas.height = height;
+  canvas.getContext("2d")?.drawImage(ownVideo, 0, 0, width, height);
+  const blob = await /** @type {Promise<Blob | null>} */ (
+    new Promise((resolve) => canvas.toBlob(resolve, "image/webp", quality))
+  );
+  if (!blob || blob.type !== "image/webp" || blob.size > MOST_STILL_BYTES) return "";
+  return btoa(String.fromCharCode(...new Uint8Array(await blob.arrayBuffer())));
 }
 
 function showPeople() {
@@ -351,6 +414,7 @@ function enter() {
   quality.entered();
   keeper.start();
   call.start();
+  modes.start();
   call.prepare(JSON.parse(room.dataset.iceServers ?? "[]"));
   seat.enter();
   show();
@@ -360,6 +424,7 @@ function enter() {
 function goOut(reason) {
   out = reason;
   keeper.stop();
+  modes.stop();
   call.close();
   media.close();
   peers.clear();
@@ -424,6 +489,11 @@ for (const kind of /** @type {const} */ (["audio", "video"])) {
   const select = find(`[data-role=choose-${kind}]`, HTMLSelectElement);
   select.addEventListener("change", () => void media.choose(kind, select.value));
 }
+const modeChoice = find("[data-role=choose-mode]", HTMLSelectElement);
+modeChoice.addEventListener("change", () => {
+  const rung = /** @type {import("../ladder.js").Rung | ""} */ (modeChoice.value);
+  modes.choose(rung || null);
+});
 chatForm.addEventListener("submit", (event) => {
   event.preventDefault();
   const text = chatText.value.trim();

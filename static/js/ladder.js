@@ -1,0 +1,397 @@
+// @ts-check
+/**
+ * Speech first: which rung of the ladder a call stands on, and why. Full picture, small picture, voice
+ * with stills, written. Decides from figures alone: no DOM, no connection, no clock of its own.
+ */
+
+/**
+ * @typedef {"full" | "small" | "voice" | "written"} Rung
+ * @typedef {"start" | "link_good" | "link_slow" | "link_lossy" | "voice_breaking" | "silent" | "asked" | "chosen"} Reason
+ *
+ * What one second was like; null where nothing is known.
+ * @typedef {object} Figures
+ * @property {number | null} available Outgoing, as the browser estimates it (kbit/s).
+ * @property {number | null} lossOut Share of the own packets that the other side missed.
+ * @property {number | null} lossIn
+ * @property {number | null} concealed Share of the heard voice that had to be made up.
+ * @property {number | null} roundTripMs
+ * @property {number | null} bufferMs Of the voice that comes in.
+ * @property {number | null} framesIn Pictures a second that come in.
+ * @property {number | null} packetsIn Of voice, in this second.
+ * @property {number | null} [spare] What a still got through beside the voice (kbit/s).
+ *
+ * @typedef {object} Wishes
+ * @property {Rung} asked The most that the other side can take.
+ * @property {Rung} theirs What the other side sends.
+ * @property {Rung | null} chosen By hand; null leaves it to the ladder.
+ *
+ * @typedef {object} Decision
+ * @property {Rung} rung What is sent.
+ * @property {Reason} reason
+ * @property {Rung} ask The most that the other side should send.
+ * @property {Reason} askReason
+ * @property {boolean} isRedundant Every packet of voice carries the one before as well (RED).
+ * @property {Sending} sending
+ *
+ * @typedef {object} Sending
+ * @property {boolean} voice
+ * @property {number} voiceBitrate (bit/s)
+ * @property {number} packetMs Voice in one packet.
+ * @property {Picture | null} picture Null for no moving picture.
+ * @property {Still | null} still Null for no stills.
+ *
+ * @typedef {{ maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number | null }} Picture
+ * @typedef {{ width: number, height: number, quality: number, everyMs: number }} Still
+ */
+
+/** From the lowest up. @type {readonly Rung[]} */
+export const RUNGS = ["written", "voice", "small", "full"];
+
+export const DOWN_AFTER_MS = 2000;
+export const UP_AFTER_MS = 10_000;
+export const MOST_WAIT_MS = 320_000;
+/** A fall this soon after a climb means that the climb failed. */
+const TRIAL_MS = 20_000;
+/** A rung that holds this long is where the call belongs: the next climb is not held back. */
+const PROVEN_MS = 60_000;
+/** So long does one side need to take up what the other has just changed. */
+const SETTLE_MS = 3000;
+
+const FULL_KBPS = 700;
+const FULL_FLOOR_KBPS = 560;
+const SMALL_FLOOR_KBPS = 100;
+const SPARE_KBPS = 60;
+const LOSS_FOR_FULL = 0.05;
+const LOSS_AGAINST_FULL = 0.1;
+const LOSS_AGAINST_VOICE = 0.7;
+const REDUNDANT_FROM = 0.03;
+const REDUNDANT_UNTIL = 0.01;
+const REDUNDANT_HOLD_MS = 20_000;
+const CONCEALED_TOO_MUCH = 0.1;
+const CONCEALED_LITTLE = 0.05;
+const CONCEALED_UNHEARD = 0.6;
+const SMOOTHING = 0.5;
+
+/** @param {Rung} rung */
+const heightOf = (rung) => RUNGS.indexOf(rung);
+/** @param {Rung[]} rungs @returns {Rung} */
+const lowest = (...rungs) => RUNGS[Math.min(...rungs.map(heightOf))];
+/** @param {Rung} rung @param {number} by @returns {Rung} */
+const step = (rung, by) => RUNGS[Math.max(0, Math.min(RUNGS.length - 1, heightOf(rung) + by))];
+
+/** A rung with its hysteresis: quick down, slow up, slower after every climb that failed. */
+export class Hysteresis {
+  #rung;
+  /** @type {Reason} */
+  #reason = "start";
+  #wait = UP_AFTER_MS;
+  /** Null since the last fall. @type {number | null} */
+  #climbedAt = null;
+  #changedAt;
+  /** @type {number | null} */
+  #badSince = null;
+  /** @type {number | null} */
+  #goodSince = null;
+
+  /** @param {Rung} rung @param {number} now */
+  constructor(rung, now) {
+    this.#rung = rung;
+    this.#changedAt = now;
+  }
+
+  get rung() {
+    return this.#rung;
+  }
+
+  get reason() {
+    return this.#reason;
+  }
+
+  /** How long all has to be well before the next climb (ms). */
+  get wait() {
+    return this.#wait;
+  }
+
+  /**
+   * @param {number} now
+   * @param {{ to: Rung, reason: Reason } | null} bad where this second says to go down to
+   * @param {boolean} isGood whether this second would carry the rung above
+   * @param {Rung} ceiling no climbing beyond
+   */
+  judge(now, bad, isGood, ceiling) {
+    if (this.#climbedAt !== null && now - this.#climbedAt >= PROVEN_MS) this.#wait = UP_AFTER_MS;
+    this.#badSince = bad ? (this.#badSince ?? now) : null;
+    this.#goodSince = isGood && !bad ? (this.#goodSince ?? now) : null;
+    if (bad && this.#badSince !== null && now - this.#badSince >= DOWN_AFTER_MS) {
+      this.#fall(now, bad.to, bad.reason);
+    } else if (this.#goodSince !== null && now - this.#goodSince >= this.#wait) {
+      this.#climb(now, ceiling);
+    }
+  }
+
+  /** The other side's word counts at once: it has waited already. @param {number} now @param {Rung} to */
+  press(now, to) {
+    if (heightOf(to) < heightOf(this.#rung)) this.#fall(now, to, "asked");
+  }
+
+  /** @param {number} now @param {Rung} to @param {Reason} reason */
+  #fall(now, to, reason) {
+    if (heightOf(to) >= heightOf(this.#rung)) return;
+    const hasFailed = this.#climbedAt !== null && now - this.#climbedAt < TRIAL_MS;
+    if (hasFailed) this.#wait = Math.min(2 * this.#wait, MOST_WAIT_MS);
+    this.#climbedAt = null;
+    this.#set(now, to, reason);
+  }
+
+  /** @param {number} now @param {Rung} ceiling */
+  #climb(now, ceiling) {
+    if (heightOf(this.#rung) >= heightOf(ceiling) || now - this.#changedAt < this.#wait) return;
+    this.#climbedAt = now;
+    this.#set(now, step(this.#rung, 1), "link_good");
+  }
+
+  /** @param {number} now @param {Rung} rung @param {Reason} reason */
+  #set(now, rung, reason) {
+    this.#rung = rung;
+    this.#reason = reason;
+    this.#changedAt = now;
+    this.#badSince = null;
+    this.#goodSince = null;
+  }
+}
+
+/** Where one call stands, towards one other participant. */
+export class Ladder {
+  #out;
+  #in;
+  #isRedundant = false;
+  #lossyAt = -Infinity;
+  #concealed = 0;
+  #lossOut = 0;
+  #startedAt;
+
+  /** Starts low and climbs. @param {number} now */
+  constructor(now) {
+    this.#startedAt = now;
+    this.#out = new Hysteresis("small", now);
+    this.#in = new Hysteresis("full", now);
+  }
+
+  /**
+   * Once a second.
+   * @param {number} now Milliseconds that only grow.
+   * @param {Figures} figures
+   * @param {Wishes} wishes
+   * @returns {Decision}
+   */
+  decide(now, figures, wishes) {
+    this.#concealed += SMOOTHING * ((figures.concealed ?? 0) - this.#concealed);
+    this.#lossOut += SMOOTHING * ((figures.lossOut ?? this.#lossOut) - this.#lossOut);
+    const isSettled = now - this.#startedAt >= SETTLE_MS;
+    this.#judgeRedundancy(now);
+    this.#out.press(now, wishes.asked);
+    this.#out.judge(now, isSettled ? this.#badOut(figures) : null, this.#goodOut(figures), wishes.asked);
+    this.#in.judge(now, isSettled ? this.#badIn(figures, wishes.theirs) : null, this.#goodIn(figures), "full");
+    return this.#decision(figures, wishes);
+  }
+
+  /** @param {number} now */
+  #judgeRedundancy(now) {
+    if (this.#lossOut > REDUNDANT_FROM) this.#isRedundant = true;
+    if (this.#lossOut > REDUNDANT_UNTIL) this.#lossyAt = now;
+    else if (now - this.#lossyAt >= REDUNDANT_HOLD_MS) this.#isRedundant = false;
+  }
+
+  /** @param {Figures} figures @returns {{ to: Rung, reason: Reason } | null} */
+  #badOut({ available }) {
+    const rung = this.#out.rung;
+    if (rung === "written") return null;
+    if (this.#lossOut > LOSS_AGAINST_VOICE) return { to: step(rung, -1), reason: "silent" };
+    if (rung === "voice") return null;
+    if (available !== null && available < SMALL_FLOOR_KBPS) return { to: "voice", reason: "link_slow" };
+    if (rung === "small") return null;
+    if (available !== null && available < FULL_FLOOR_KBPS) return { to: "small", reason: "link_slow" };
+    return this.#lossOut > LOSS_AGAINST_FULL ? { to: "small", reason: "link_lossy" } : null;
+  }
+
+  /**
+   * The estimate says little while little is sent, so going up is a trial; from the voice up, what
+   * the stills get through is the best witness.
+   * @param {Figures} figures
+   */
+  #goodOut({ available, spare, packetsIn }) {
+    if (packetsIn === 0) return false;
+    if (this.#out.rung === "written") return this.#lossOut < LOSS_AGAINST_VOICE / 2;
+    if (this.#out.rung === "voice") return (spare ?? Infinity) >= SPARE_KBPS && this.#lossOut < 0.25;
+    return (available ?? 0) >= FULL_KBPS && this.#lossOut < LOSS_FOR_FULL;
+  }
+
+  /** @param {Figures} figures @param {Rung} theirs @returns {{ to: Rung, reason: Reason } | null} */
+  #badIn({ packetsIn }, theirs) {
+    const from = lowest(this.#in.rung, theirs);
+    if (packetsIn === 0 || this.#concealed > CONCEALED_UNHEARD) {
+      return from === "written" ? null : { to: step(from, -1), reason: "silent" };
+    }
+    const isBreaking = this.#concealed > CONCEALED_TOO_MUCH && heightOf(from) > heightOf("voice");
+    return isBreaking ? { to: step(from, -1), reason: "voice_breaking" } : null;
+  }
+
+  /** @param {Figures} figures */
+  #goodIn({ packetsIn }) {
+    if (packetsIn === 0) return false;
+    if (this.#in.rung === "written") return this.#concealed < CONCEALED_UNHEARD / 2;
+    // Whatever the voice loses by itself is no reason against a picture that takes little more.
+    return this.#concealed < CONCEALED_LITTLE;
+  }
+
+  /** @param {Figures} figures @param {Wishes} wishes @returns {Decision} */
+  #decision(figures, { chosen, asked }) {
+    const rung = chosen ? lowest(chosen, asked) : this.#out.rung;
+    const isChosen = chosen !== null && rung === chosen;
+    const isRedundant = this.#isRedundant && heightOf(rung) > heightOf("voice");
+    return {
+      rung,
+      reason: isChosen ? "chosen" : chosen ? "asked" : this.#out.reason,
+      ask: chosen ?? this.#in.rung,
+      askReason: chosen ? "chosen" : this.#in.reason,
+      isRedundant,
+      sending: sendingOf(rung, figures, chosen === "written"),
+    };
+  }
+}
+
+/**
+ * @param {Rung} rung
+ * @param {Figures} figures
+ * @param {boolean} isVoiceUnwanted only the person may switch the voice off
+ * @returns {Sending}
+ */
+export function sendingOf(rung, figures, isVoiceUnwanted = false) {
+  const isNarrow = heightOf(rung) <= heightOf("voice");
+  return {
+    voice: !isVoiceUnwanted,
+    voiceBitrate: isNarrow ? 16_000 : rung === "small" ? 20_000 : 32_000,
+    packetMs: isNarrow ? 60 : 20,
+    picture: pictureOf(rung, figures.available),
+    still: rung === "voice" ? stillOf(figures.spare ?? null) : null,
+  };
+}
+
+/** @param {Rung} rung @param {number | null} available @returns {Picture | null} */
+function pictureOf(rung, available) {
+  if (rung === "full") return { maxBitrate: 1_500_000, scaleResolutionDownBy: 1, maxFramerate: null };
+  if (rung !== "small") return null;
+  // With room to spare the small picture grows in steps, so that it is not changed every second.
+  if ((available ?? 0) >= 400) return { maxBitrate: 240_000, scaleResolutionDownBy: 2, maxFramerate: 15 };
+  if ((available ?? 0) >= 200) return { maxBitrate: 120_000, scaleResolutionDownBy: 2, maxFramerate: 10 };
+  return { maxBitrate: 60_000, scaleResolutionDownBy: 4, maxFramerate: 5 };
+}
+
+/** @param {number | null} spare @returns {Still} */
+function stillOf(spare) {
+  const isTight = spare !== null && spare < SPARE_KBPS;
+  return isTight
+    ? { width: 160, height: 120, quality: 0.5, everyMs: 3000 }
+    : { width: 320, height: 240, quality: 0.5, everyMs: 3000 };
+}
+
+/**
+ * @typedef {object} Counts
+ * @property {number} at (ms)
+ * @property {number} samples
+ * @property {number} concealed
+ * @property {number} received
+ * @property {number} lost
+ * @property {number} bufferSeconds
+ * @property {number} emitted
+ * @property {number} frames
+ */
+
+/** Turns the counters of getStats, which only grow, into what the last second was like. */
+export class LinkReader {
+  /** @type {Counts | null} */
+  #before = null;
+
+  /**
+   * @param {Iterable<any>} entries
+   * @param {number} now
+   * @returns {Figures}
+   */
+  read(entries, now) {
+    const counts = { at: now, samples: 0, concealed: 0, received: 0, lost: 0, bufferSeconds: 0, emitted: 0, frames: 0 };
+    /** @type {Figures} */
+    const figures = { available: null, lossOut: null, lossIn: null, concealed: null, roundTripMs: null, bufferMs: null, framesIn: null, packetsIn: null };
+    for (const entry of entries) {
+      if (entry.type === "inbound-rtp") addInbound(counts, entry);
+      else if (entry.type === "candidate-pair" && entry.nominated) addPair(figures, entry);
+      else if (entry.type === "remote-inbound-rtp" && entry.kind === "audio") figures.lossOut = entry.fractionLost ?? null;
+    }
+    const before = this.#before;
+    this.#before = counts;
+    // Counters that went back belong to another connection.
+    if (!before || counts.samples < before.samples || counts.received < before.received) return figures;
+    return { ...figures, ...between(before, counts) };
+  }
+}
+
+/** @param {Counts} counts @param {any} entry */
+function addInbound(counts, entry) {
+  if (entry.kind === "video") {
+    counts.frames += entry.framesDecoded ?? 0;
+    return;
+  }
+  counts.samples += entry.totalSamplesReceived ?? 0;
+  // Silence that is made up is not heard as a gap of speech.
+  counts.concealed += (entry.concealedSamples ?? 0) - (entry.silentConcealedSamples ?? 0);
+  counts.received += entry.packetsReceived ?? 0;
+  counts.lost += entry.packetsLost ?? 0;
+  counts.bufferSeconds += entry.jitterBufferDelay ?? 0;
+  counts.emitted += entry.jitterBufferEmittedCount ?? 0;
+}
+
+/** @param {Figures} figures @param {any} pair */
+function addPair(figures, pair) {
+  if (pair.availableOutgoingBitrate !== undefined) figures.available = pair.availableOutgoingBitrate / 1000;
+  if (pair.currentRoundTripTime !== undefined) figures.roundTripMs = pair.currentRoundTripTime * 1000;
+}
+
+/** @param {Counts} before @param {Counts} after @returns {Partial<Figures>} */
+function between(before, after) {
+  const received = after.received - before.received;
+  const lost = Math.max(0, after.lost - before.lost);
+  const samples = after.samples - before.samples;
+  const emitted = after.emitted - before.emitted;
+  const seconds = (after.at - before.at) / 1000;
+  return {
+    packetsIn: after.samples > 0 ? received : null,
+    lossIn: received + lost > 0 ? lost / (received + lost) : null,
+    concealed: samples > 0 ? Math.max(0, after.concealed - before.concealed) / samples : null,
+    bufferMs: emitted > 0 ? ((after.bufferSeconds - before.bufferSeconds) / emitted) * 1000 : null,
+    framesIn: seconds > 0 ? (after.frames - before.frames) / seconds : null,
+  };
+}
+
+/**
+ * A description of the other side, saying how the own voice is to be sent: which codec first, how
+ * much in one packet. What the other side had said of it is replaced.
+ * @param {string} sdp
+ * @param {{ isRedundant: boolean, packetMs: number }} voice
+ */
+export function shapedForVoice(sdp, { isRedundant, packetMs }) {
+  const sections = sdp.split(/(?=^m=)/m);
+  return sections.map((section) => (section.startsWith("m=audio") ? shapedAudio(section, isRedundant, packetMs) : section)).join("");
+}
+
+/** @param {string} section @param {boolean} isRedundant @param {number} packetMs */
+function shapedAudio(section, isRedundant, packetMs) {
+  const types = [...section.matchAll(/^a=rtpmap:(\d+) ([a-z]+)\/48000\/2/gim)];
+  const order = isRedundant ? ["red", "opus"] : ["opus", "red"];
+  const first = order.flatMap((name) => types.filter((type) => type[2].toLowerCase() === name).map((type) => type[1]));
+  const shaped = section
+    .replace(/^a=(?:max)?ptime:.*\r?\n/gm, "")
+    .replace(/^(m=audio \d+ \S+) ([\d ]+)/, (_line, head, listed) => {
+      const rest = listed.trim().split(" ").filter((/** @type {string} */ type) => !first.includes(type));
+      return [head, ...first, ...rest].join(" ");
+    });
+  return packetMs === 20 ? shaped : `${shaped.trimEnd()}\r\na=ptime:${packetMs}\r\n`;
+}
