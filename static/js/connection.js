@@ -3,7 +3,7 @@
  * One peer connection to one other participant: perfect negotiation, tracks, what has come in.
  * No DOM, no server. docs/protocol.md section 7.
  */
-import { shapedForVoice } from "./ladder.js";
+import { asAnswer, shapedForVoice } from "./ladder.js";
 
 const STALLED_AFTER_MS = 1500;
 const SILENT_AFTER_MS = 7000;
@@ -208,8 +208,7 @@ export class Connection {
   }
 
   /**
-   * Send like this from now on. How voice is packed stands in the descriptions, so that takes an
-   * offer; everything else takes effect at once.
+   * Send like this from now on.
    * @param {Adapted} adapted
    */
   adapt(adapted) {
@@ -218,7 +217,7 @@ export class Connection {
     if (!isSame) this.#then(() => this.#applySending());
     if (this.state !== "connected" || this.#shape === shapeOf(adapted)) return;
     this.#shape = shapeOf(adapted);
-    this.offer();
+    this.#then(() => this.#repack());
   }
 
   report() {
@@ -306,6 +305,22 @@ export class Connection {
     const { isRedundant, sending } = this.#adapted;
     const sdp = shapedForVoice(description.sdp, { isRedundant, packetMs: sending.packetMs });
     return { type: description.type, sdp };
+  }
+
+  /** How voice is packed stands in the other side's description: take it anew. */
+  async #repack() {
+    const pc = this.#pc;
+    const { remoteDescription: remote, localDescription: local } = pc;
+    // With an offer of the own out, the answer to it will be shaped.
+    if (pc.signalingState !== "stable" || !remote || !local) return;
+    await pc.setLocalDescription();
+    try {
+      const answer = { type: /** @type {const} */ ("answer"), sdp: asAnswer(remote.sdp, local.sdp) };
+      await pc.setRemoteDescription(this.#shaped(answer));
+    } catch (error) {
+      await pc.setLocalDescription({ type: "rollback" });
+      throw error;
+    }
   }
 
   async #applySending() {

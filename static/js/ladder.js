@@ -11,6 +11,7 @@
  * What one second was like; null where nothing is known.
  * @typedef {object} Figures
  * @property {number | null} available Outgoing, as the browser estimates it (kbit/s).
+ * @property {number | null} sent What goes out (kbit/s).
  * @property {number | null} lossOut Share of the own packets that the other side missed.
  * @property {number | null} lossIn
  * @property {number | null} concealed Share of the heard voice that had to be made up.
@@ -61,6 +62,10 @@ const FULL_KBPS = 700;
 const FULL_FLOOR_KBPS = 560;
 const SMALL_FLOOR_KBPS = 100;
 const SPARE_KBPS = 60;
+/** Who sends less than this share of the estimate has not found out what the link carries. */
+const UNTRIED = 0.75;
+/** So long does the browser take to find out, once there is more to send. */
+const FINDING_OUT_MS = 6000;
 const LOSS_FOR_FULL = 0.05;
 const LOSS_AGAINST_FULL = 0.1;
 const LOSS_AGAINST_VOICE = 0.7;
@@ -105,6 +110,11 @@ export class Hysteresis {
 
   get reason() {
     return this.#reason;
+  }
+
+  /** When it climbed here; null after a fall. */
+  get climbedAt() {
+    return this.#climbedAt;
   }
 
   /** How long all has to be well before the next climb (ms). */
@@ -190,7 +200,7 @@ export class Ladder {
     const isSettled = now - this.#startedAt >= SETTLE_MS;
     this.#judgeRedundancy(now);
     this.#out.press(now, wishes.asked);
-    this.#out.judge(now, isSettled ? this.#badOut(figures) : null, this.#goodOut(figures), wishes.asked);
+    this.#out.judge(now, isSettled ? this.#badOut(now, figures) : null, this.#goodOut(figures), wishes.asked);
     this.#in.judge(now, isSettled ? this.#badIn(figures, wishes.theirs) : null, this.#goodIn(figures), "full");
     return this.#decision(figures, wishes);
   }
@@ -202,28 +212,30 @@ export class Ladder {
     else if (now - this.#lossyAt >= REDUNDANT_HOLD_MS) this.#isRedundant = false;
   }
 
-  /** @param {Figures} figures @returns {{ to: Rung, reason: Reason } | null} */
-  #badOut({ available }) {
+  /** @param {number} now @param {Figures} figures @returns {{ to: Rung, reason: Reason } | null} */
+  #badOut(now, { available }) {
     const rung = this.#out.rung;
     if (rung === "written") return null;
     if (this.#lossOut > LOSS_AGAINST_VOICE) return { to: step(rung, -1), reason: "silent" };
     if (rung === "voice") return null;
     if (available !== null && available < SMALL_FLOOR_KBPS) return { to: "voice", reason: "link_slow" };
     if (rung === "small") return null;
-    if (available !== null && available < FULL_FLOOR_KBPS) return { to: "small", reason: "link_slow" };
+    const isFindingOut = now - (this.#out.climbedAt ?? -Infinity) < FINDING_OUT_MS;
+    if (!isFindingOut && available !== null && available < FULL_FLOOR_KBPS) return { to: "small", reason: "link_slow" };
     return this.#lossOut > LOSS_AGAINST_FULL ? { to: "small", reason: "link_lossy" } : null;
   }
 
   /**
-   * The estimate says little while little is sent, so going up is a trial; from the voice up, what
-   * the stills get through is the best witness.
+   * The estimate follows what is sent, so that it says little while little is sent, and going up
+   * is a trial; from the voice up, what the stills get through is the best witness.
    * @param {Figures} figures
    */
-  #goodOut({ available, spare, packetsIn }) {
+  #goodOut({ available, sent, spare, packetsIn }) {
     if (packetsIn === 0) return false;
     if (this.#out.rung === "written") return this.#lossOut < LOSS_AGAINST_VOICE / 2;
     if (this.#out.rung === "voice") return (spare ?? Infinity) >= SPARE_KBPS && this.#lossOut < 0.25;
-    return (available ?? 0) >= FULL_KBPS && this.#lossOut < LOSS_FOR_FULL;
+    if (available === null || this.#lossOut >= LOSS_FOR_FULL) return false;
+    return available >= FULL_KBPS || (sent !== null && sent < UNTRIED * available);
   }
 
   /** @param {Figures} figures @param {Rung} theirs @returns {{ to: Rung, reason: Reason } | null} */
@@ -262,7 +274,7 @@ export class Ladder {
 
 /**
  * @param {Rung} rung
- * @param {Figures} figures
+ * @param {Figures | null} figures
  * @param {boolean} isVoiceUnwanted only the person may switch the voice off
  * @returns {Sending}
  */
@@ -272,8 +284,8 @@ export function sendingOf(rung, figures, isVoiceUnwanted = false) {
     voice: !isVoiceUnwanted,
     voiceBitrate: isNarrow ? 16_000 : rung === "small" ? 20_000 : 32_000,
     packetMs: isNarrow ? 60 : 20,
-    picture: pictureOf(rung, figures.available),
-    still: rung === "voice" ? stillOf(figures.spare ?? null) : null,
+    picture: pictureOf(rung, figures?.available ?? null),
+    still: rung === "voice" ? stillOf(figures?.spare ?? null) : null,
   };
 }
 
@@ -305,6 +317,7 @@ function stillOf(spare) {
  * @property {number} bufferSeconds
  * @property {number} emitted
  * @property {number} frames
+ * @property {number} bytesOut
  */
 
 /** Turns the counters of getStats, which only grow, into what the last second was like. */
@@ -318,12 +331,15 @@ export class LinkReader {
    * @returns {Figures}
    */
   read(entries, now) {
-    const counts = { at: now, samples: 0, concealed: 0, received: 0, lost: 0, bufferSeconds: 0, emitted: 0, frames: 0 };
+    const counts = { at: now, samples: 0, concealed: 0, received: 0, lost: 0, bufferSeconds: 0, emitted: 0, frames: 0, bytesOut: 0 };
     /** @type {Figures} */
-    const figures = { available: null, lossOut: null, lossIn: null, concealed: null, roundTripMs: null, bufferMs: null, framesIn: null, packetsIn: null };
-    for (const entry of entries) {
+    const figures = { available: null, sent: null, lossOut: null, lossIn: null, concealed: null, roundTripMs: null, bufferMs: null, framesIn: null, packetsIn: null };
+    const all = [...entries];
+    // Several pairs may be nominated; one is in use.
+    const selected = all.find(({ type }) => type === "transport")?.selectedCandidatePairId;
+    for (const entry of all) {
       if (entry.type === "inbound-rtp") addInbound(counts, entry);
-      else if (entry.type === "candidate-pair" && entry.nominated) addPair(figures, entry);
+      else if (entry.id === selected && selected) addPair(counts, figures, entry);
       else if (entry.type === "remote-inbound-rtp" && entry.kind === "audio") figures.lossOut = entry.fractionLost ?? null;
     }
     const before = this.#before;
@@ -349,8 +365,9 @@ function addInbound(counts, entry) {
   counts.emitted += entry.jitterBufferEmittedCount ?? 0;
 }
 
-/** @param {Figures} figures @param {any} pair */
-function addPair(figures, pair) {
+/** @param {Counts} counts @param {Figures} figures @param {any} pair */
+function addPair(counts, figures, pair) {
+  counts.bytesOut += pair.bytesSent ?? 0;
   if (pair.availableOutgoingBitrate !== undefined) figures.available = pair.availableOutgoingBitrate / 1000;
   if (pair.currentRoundTripTime !== undefined) figures.roundTripMs = pair.currentRoundTripTime * 1000;
 }
@@ -362,13 +379,29 @@ function between(before, after) {
   const samples = after.samples - before.samples;
   const emitted = after.emitted - before.emitted;
   const seconds = (after.at - before.at) / 1000;
+  const bytesOut = after.bytesOut - before.bytesOut;
   return {
+    sent: seconds > 0 && bytesOut >= 0 ? (bytesOut * 8) / 1000 / seconds : null,
     packetsIn: after.samples > 0 ? received : null,
     lossIn: received + lost > 0 ? lost / (received + lost) : null,
     concealed: samples > 0 ? Math.max(0, after.concealed - before.concealed) / samples : null,
     bufferMs: emitted > 0 ? ((after.bufferSeconds - before.bufferSeconds) / emitted) * 1000 : null,
     framesIn: seconds > 0 ? (after.frames - before.frames) / seconds : null,
   };
+}
+
+/**
+ * The last description of the other side as an answer to an offer that it never sees: how the own
+ * voice is packed is nobody else's business, and on a narrow link two descriptions and two answers
+ * would cost seconds of speech.
+ * @param {string} remote
+ * @param {string} local
+ */
+export function asAnswer(remote, local) {
+  const isActive = /^a=setup:active/m.test(local);
+  return remote
+    .replace(/^a=(?:candidate:.*|end-of-candidates)\r?\n/gm, "")
+    .replace(/^a=setup:actpass/gm, isActive ? "a=setup:passive" : "a=setup:active");
 }
 
 /**

@@ -31,7 +31,7 @@ const LEAST_STILL_MS = 50;
 /** @type {Mode} */
 const START = { rung: "small", reason: "start", ask: "full", ask_reason: "start" };
 /** What is sent until something is known. */
-export const START_SENDING = { isRedundant: false, sending: sendingOf("small", { available: null, lossOut: null, lossIn: null, concealed: null, roundTripMs: null, bufferMs: null, framesIn: null, packetsIn: null }) };
+export const START_SENDING = { isRedundant: false, sending: sendingOf("small", null) };
 
 /** The stills to one other participant: one at a time, the next after the last has been seen. */
 export class StillLine {

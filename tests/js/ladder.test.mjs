@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { DOWN_AFTER_MS, Ladder, LinkReader, MOST_WAIT_MS, RUNGS, shapedForVoice, UP_AFTER_MS } from "../../static/js/ladder.js";
+import { asAnswer, DOWN_AFTER_MS, Ladder, LinkReader, MOST_WAIT_MS, RUNGS, shapedForVoice, UP_AFTER_MS } from "../../static/js/ladder.js";
 import { StillLine } from "../../static/js/modes.js";
 
-const fine = { available: 2000, lossOut: 0, lossIn: 0, concealed: 0, roundTripMs: 40, bufferMs: 40, framesIn: 30, packetsIn: 50 };
+const fine = { available: 2000, sent: 1000, lossOut: 0, lossIn: 0, concealed: 0, roundTripMs: 40, bufferMs: 40, framesIn: 30, packetsIn: 50 };
 const slow = { ...fine, available: 70 };
 const middling = { ...fine, available: 300 };
 const lossy = { ...fine, lossOut: 0.15 };
@@ -73,6 +73,18 @@ test("between the two the picture is small and gives way to the voice", () => {
   assert.equal(rung, "small");
   assert.equal(call.last(1, { ...middling, available: 150 }).sending.picture.maxBitrate, 60_000);
   assert.ok(sending.picture.maxBitrate <= 120_000 && sending.picture.maxFramerate <= 10);
+});
+
+test("an estimate that has not been tried is tried, and given the time to be found out", () => {
+  const call = climber();
+  const untried = { ...fine, available: 250, sent: 150 };
+  assert.equal(call.last(12, untried).rung, "full");
+  assert.equal(call.last(4, untried).rung, "full");
+  assert.equal(call.last(30, fine).rung, "full");
+  const narrow = climber();
+  narrow.run(12, untried);
+  assert.equal(narrow.last(10, { ...untried, sent: 240 }).rung, "small");
+  assert.equal(narrow.last(60, { ...untried, sent: 240 }).rung, "small");
 });
 
 test("one bad second is no reason to fall", () => {
@@ -210,11 +222,13 @@ const audio = (more) => ({ type: "inbound-rtp", kind: "audio", totalSamplesRecei
 
 test("figures are of the last second alone", () => {
   const reader = new LinkReader();
-  const pair = { type: "candidate-pair", nominated: true, availableOutgoingBitrate: 150_000, currentRoundTripTime: 0.3 };
+  const transport = { type: "transport", selectedCandidatePairId: "P" };
+  const idle = { type: "candidate-pair", id: "Q", nominated: true, availableOutgoingBitrate: 0 };
+  const pair = { type: "candidate-pair", id: "P", nominated: true, bytesSent: 12_500, availableOutgoingBitrate: 150_000, currentRoundTripTime: 0.3 };
   reader.read([audio({ totalSamplesReceived: 48_000, concealedSamples: 40_000, packetsReceived: 50 })], 1000);
   const after = audio({ totalSamplesReceived: 96_000, concealedSamples: 46_400, silentConcealedSamples: 1600, packetsReceived: 90, packetsLost: 10, jitterBufferDelay: 48 * 60, jitterBufferEmittedCount: 48_000 });
-  const figures = reader.read([after, pair, { type: "inbound-rtp", kind: "video", framesDecoded: 5 }, { type: "remote-inbound-rtp", kind: "audio", fractionLost: 0.1 }], 2000);
-  assert.deepEqual(figures, { available: 150, lossOut: 0.1, lossIn: 0.2, concealed: 0.1, roundTripMs: 300, bufferMs: 60, framesIn: 5, packetsIn: 40 });
+  const figures = reader.read([after, transport, pair, idle, { type: "inbound-rtp", kind: "video", framesDecoded: 5 }, { type: "remote-inbound-rtp", kind: "audio", fractionLost: 0.1 }], 2000);
+  assert.deepEqual(figures, { available: 150, sent: 100, lossOut: 0.1, lossIn: 0.2, concealed: 0.1, roundTripMs: 300, bufferMs: 60, framesIn: 5, packetsIn: 40 });
   assert.equal(reader.read([audio({})], 3000).packetsIn, null);
   assert.deepEqual(new LinkReader().read([], 0).available, null);
 });
@@ -242,6 +256,15 @@ test("a description says how the voice is to be packed, and says it once", () =>
   assert.doesNotMatch(redundant, /ptime:\d/);
   assert.match(shapedForVoice(redundant, { isRedundant: false, packetMs: 20 }), /SAVPF 111 63 9 0\r$/m);
   assert.match(redundant, /m=video 9 UDP\/TLS\/RTP\/SAVPF 96\r\na=rtpmap:96 VP8\/90000\r\n$/);
+});
+
+test("an offer of the other side serves as its answer", () => {
+  const offer = SDP.replace("a=ptime:20", "a=setup:actpass\r\na=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\na=end-of-candidates");
+  assert.match(asAnswer(offer, "a=setup:active\r\n"), /^a=setup:passive\r$/m);
+  assert.match(asAnswer(offer, "a=setup:passive\r\n"), /^a=setup:active\r$/m);
+  assert.doesNotMatch(asAnswer(offer, ""), /candidate|\r\n\r\n/);
+  const answer = SDP.replace("a=ptime:20", "a=setup:active");
+  assert.equal(asAnswer(answer, "a=setup:actpass\r\n"), answer);
 });
 
 test("the next still waits for the last to be seen, or to be lost", () => {

@@ -157,6 +157,7 @@ export function modeOf(own, theirs, name) {
   if (rung === "full" || reason === "start") return { rung, text: "" };
   const who = isTheirs ? name : t("Bạn");
   if (reason === "chosen") return { rung, text: t("{name} chọn {mode}.", { name: who, mode: rungWords(rung) }) };
+  if (reason === "link_good") return { rung, text: t("Đường truyền khá hơn, đang thử trở lại: hình nhỏ.") };
   const why = t("{name}: {reason}.", { name: who, reason: reasonWords(reason) });
   return { rung, text: `${priorityWords(rung)} ${why}` };
 }
