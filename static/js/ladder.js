@@ -65,7 +65,7 @@ const SPARE_KBPS = 60;
 /** Who sends less than this share of the estimate has not found out what the link carries. */
 const UNTRIED = 0.75;
 /** So long does the browser take to find out, once there is more to send. */
-const FINDING_OUT_MS = 6000;
+const FINDING_OUT_MS = 8000;
 const LOSS_FOR_FULL = 0.05;
 const LOSS_AGAINST_FULL = 0.1;
 const LOSS_AGAINST_VOICE = 0.7;
@@ -73,6 +73,8 @@ const REDUNDANT_FROM = 0.03;
 const REDUNDANT_UNTIL = 0.01;
 const REDUNDANT_HOLD_MS = 20_000;
 const CONCEALED_TOO_MUCH = 0.1;
+/** Too bad to try the rungs in between. */
+const CONCEALED_BADLY = 0.25;
 const CONCEALED_LITTLE = 0.05;
 const CONCEALED_UNHEARD = 0.6;
 const SMOOTHING = 0.5;
@@ -217,10 +219,10 @@ export class Ladder {
     const rung = this.#out.rung;
     if (rung === "written") return null;
     if (this.#lossOut > LOSS_AGAINST_VOICE) return { to: step(rung, -1), reason: "silent" };
-    if (rung === "voice") return null;
+    const isFindingOut = now - (this.#out.climbedAt ?? -Infinity) < FINDING_OUT_MS;
+    if (rung === "voice" || (rung === "small" && isFindingOut)) return null;
     if (available !== null && available < SMALL_FLOOR_KBPS) return { to: "voice", reason: "link_slow" };
     if (rung === "small") return null;
-    const isFindingOut = now - (this.#out.climbedAt ?? -Infinity) < FINDING_OUT_MS;
     if (!isFindingOut && available !== null && available < FULL_FLOOR_KBPS) return { to: "small", reason: "link_slow" };
     return this.#lossOut > LOSS_AGAINST_FULL ? { to: "small", reason: "link_lossy" } : null;
   }
@@ -244,8 +246,9 @@ export class Ladder {
     if (packetsIn === 0 || this.#concealed > CONCEALED_UNHEARD) {
       return from === "written" ? null : { to: step(from, -1), reason: "silent" };
     }
-    const isBreaking = this.#concealed > CONCEALED_TOO_MUCH && heightOf(from) > heightOf("voice");
-    return isBreaking ? { to: step(from, -1), reason: "voice_breaking" } : null;
+    if (this.#concealed <= CONCEALED_TOO_MUCH || heightOf(from) <= heightOf("voice")) return null;
+    const to = this.#concealed > CONCEALED_BADLY ? "voice" : step(from, -1);
+    return { to, reason: "voice_breaking" };
   }
 
   /** @param {Figures} figures */

@@ -66,8 +66,8 @@ export class StillLine {
   seen(number, now, roundTripMs) {
     if (number !== this.#number || !this.#isWaiting) return;
     this.#isWaiting = false;
-    // There and back through the server is about two round trips, whatever the size.
-    const passed = Math.max(LEAST_STILL_MS, now - this.#sentAt - 2 * roundTripMs);
+    // There and back is a round trip, whatever the size.
+    const passed = Math.max(LEAST_STILL_MS, now - this.#sentAt - roundTripMs);
     this.#remember((this.#characters * 8) / passed);
   }
 
