@@ -115,8 +115,8 @@ test("a climb that fails doubles the wait for the next, up to a bound", () => {
   const waits = climbs.slice(1).map((at, index) => at - climbs[index]);
   assert.ok(waits.length >= 5);
   for (const [index, wait] of waits.slice(1).entries()) {
-    assert.ok(wait >= Math.min(1.6 * waits[index], MOST_WAIT_MS), `${waits}`);
-    assert.ok(wait <= MOST_WAIT_MS + 10_000);
+    assert.ok(wait >= Math.min(1.6 * waits[index], MOST_WAIT_MS), `waits ${waits}`);
+    assert.ok(wait <= MOST_WAIT_MS + 15_000);
   }
 });
 
