@@ -220,10 +220,6 @@ export class Connection {
     this.#then(() => this.#repack());
   }
 
-  report() {
-    return this.#pc.getStats();
-  }
-
   /** Look at what has come in; told as trouble when nothing has. */
   async look() {
     const { pulse } = await this.figures();

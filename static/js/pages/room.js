@@ -35,6 +35,12 @@ const deviceBox = find("[data-role=devices]", HTMLDialogElement);
 const stillPicture = find("[data-role=still]", HTMLImageElement);
 const canvas = document.createElement("canvas");
 const MOST_STILL_BYTES = 18_000;
+const QUALITY_MODES = /** @type {const} */ ({
+  full: "video",
+  small: "small_video",
+  voice: "stills",
+  written: "written",
+});
 
 const ownStream = new MediaStream();
 const remoteStream = new MediaStream();
@@ -150,6 +156,7 @@ const modes = new Modes({
   onChange: () => {
     // Whatever this page sends beside the call waits until the call has all it needs.
     dispatchEvent(new CustomEvent("telemed:rung", { detail: modes.own.rung }));
+    quality.setMode(QUALITY_MODES[modes.own.rung]);
     show();
   },
   onStill: (_participant, image) => {
@@ -412,6 +419,7 @@ function enter() {
   refusal = "";
   void media.start();
   quality.entered();
+  quality.setMode(QUALITY_MODES[modes.own.rung]);
   keeper.start();
   call.start();
   modes.start();
