@@ -1,0 +1,1 @@
+"""Calls written to WebM as they are sent, without decoding: docs/decisions has the why."""

@@ -1,0 +1,1 @@
+"""Whether a session may be recorded: what everybody present says to it."""
