@@ -5,7 +5,7 @@
  */
 import { Connection } from "./connection.js";
 
-const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 250;
 
 /**
  * @typedef {import("./seat.js").Peer} Peer
@@ -51,7 +51,7 @@ export class Call {
     };
   }
 
-  /** Look at the media twice a second from now on. */
+  /** Look at the media four times a second from now on. */
   start() {
     this.#timer ??= setInterval(() => void this.look(), LOOK_EVERY_MS);
   }

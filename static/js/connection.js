@@ -10,7 +10,9 @@ const SILENT_AFTER_MS = 7000;
 const SLOW_AFTER_MS = 5000;
 const TROUBLE_AGAIN_AFTER_MS = 4000;
 const RENEW_AFTER_MS = 15000;
-const FLOWING_PACKETS = 5;
+const FLOW_WINDOW_MS = 1000;
+// More than the consent checks alone, less than voice in long packets over a bad line.
+const FLOWING_PACKETS = 8;
 
 /**
  * @typedef {import("./seat.js").Peer} Peer
@@ -34,9 +36,10 @@ const FLOWING_PACKETS = 5;
 
 /** Tells silence that is meant from silence that is a broken path. */
 export class MediaWatch {
-  #pulse = -1;
   #startedAt;
   #beatAt;
+  /** The last second of beats: when, and how much had been received. @type {[number, number][]} */
+  #beats = [];
   #wasFlowing = false;
 
   /** @param {number} now */
@@ -52,9 +55,11 @@ export class MediaWatch {
    * @returns {boolean} true when nothing comes that should be coming
    */
   isStalled(pulse, state, now) {
-    if (pulse !== this.#pulse) {
-      this.#wasFlowing = this.#pulse >= 0 && pulse - this.#pulse >= FLOWING_PACKETS;
-      this.#pulse = pulse;
+    if (pulse !== this.#beats.at(-1)?.[1]) {
+      this.#beats.push([now, pulse]);
+      while (this.#beats.length > 1 && this.#beats[1][0] <= now - FLOW_WINDOW_MS) this.#beats.shift();
+      // Over a whole second: between the last two looks before a stop there may be hardly anything.
+      this.#wasFlowing = pulse - this.#beats[0][1] >= FLOWING_PACKETS;
       this.#beatAt = now;
     }
     if (state === "disconnected" || state === "failed") return true;

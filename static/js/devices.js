@@ -149,15 +149,25 @@ export class OwnMedia {
   /** @type {Record<TrackKind, MediaStreamTrack | null>} */
   #tracks = { audio: null, video: null };
   #isMuted = false;
+  #isPictureOff = false;
   #isClosed = false;
+  #storage;
+  #keptUnder;
 
   /**
    * @param {Devices} devices
    * @param {OwnListeners} listeners
+   * @param {{ storage: Pick<Storage, "getItem" | "setItem">, under: string } | null} [kept] where it
+   *   is kept what has been switched off, so that nobody is heard or seen because a page was loaded anew
    */
-  constructor(devices, listeners) {
+  constructor(devices, listeners, kept = null) {
     this.#devices = devices;
     this.#to = listeners;
+    this.#storage = kept?.storage;
+    this.#keptUnder = kept?.under ?? "";
+    const off = this.#storage?.getItem(this.#keptUnder)?.split(" ") ?? [];
+    this.#isMuted = off.includes("audio");
+    this.#isPictureOff = off.includes("video");
   }
 
   /** @returns {OwnState} */
@@ -172,9 +182,12 @@ export class OwnMedia {
 
   async start() {
     this.#isClosed = false;
-    const { audio, video } = await this.#devices.openBoth();
-    this.#use("audio", audio);
-    this.#use("video", video);
+    if (this.#isPictureOff) this.#use("audio", await this.#devices.open("audio"));
+    else {
+      const { audio, video } = await this.#devices.openBoth();
+      this.#use("audio", audio);
+      this.#use("video", video);
+    }
     this.#to.onState(this.state);
   }
 
@@ -187,12 +200,15 @@ export class OwnMedia {
       this.#isMuted = false;
       this.#use("audio", await this.#devices.open("audio"));
     }
+    this.#keep();
     this.#to.onState(this.state);
   }
 
   /** Picture off gives the camera back, so that its light goes out. */
   async togglePicture() {
-    if (this.#tracks.video) this.#put("video", null);
+    this.#isPictureOff = Boolean(this.#tracks.video);
+    this.#keep();
+    if (this.#isPictureOff) this.#put("video", null);
     else this.#use("video", await this.#devices.open("video"));
     this.#to.onState(this.state);
   }
@@ -204,8 +220,11 @@ export class OwnMedia {
    */
   async choose(kind, id) {
     const opened = await this.#devices.open(kind, id);
-    if (opened.track) this.#use(kind, opened);
-    else this.#to.onProblem(kind, opened.problem);
+    if (opened.track) {
+      if (kind === "video") this.#isPictureOff = false;
+      this.#keep();
+      this.#use(kind, opened);
+    } else this.#to.onProblem(kind, opened.problem);
     this.#to.onState(this.state);
   }
 
@@ -228,6 +247,11 @@ export class OwnMedia {
     this.#to.onProblem(kind, problem);
     // Pulled out, or taken by another program: go on with whatever else there is.
     track?.addEventListener("ended", () => void this.#lost(kind, track));
+  }
+
+  #keep() {
+    const off = [this.#isMuted ? "audio" : "", this.#isPictureOff ? "video" : ""].filter(Boolean);
+    this.#storage?.setItem(this.#keptUnder, off.join(" "));
   }
 
   /**

@@ -469,3 +469,19 @@ test("a closed call closes every connection", async () => {
   call.close();
   assert.equal(connection.isClosed, true);
 });
+
+test("voice in long packets that stops just after a look is missed as soon as any other", () => {
+  const watch = new MediaWatch(0);
+  let pulse = 0;
+  for (let now = 0; now <= 3000; now += 250) watch.isStalled((pulse += 4), "connected", now);
+  assert.equal(watch.isStalled((pulse += 1), "connected", 3250), false);
+  assert.equal(watch.isStalled(pulse, "connected", 4500), false);
+  assert.equal(watch.isStalled(pulse, "connected", 4750), true);
+});
+
+test("consent checks alone are no flow", () => {
+  const watch = new MediaWatch(0);
+  let pulse = 0;
+  for (let now = 0; now <= 10_000; now += 2500) watch.isStalled((pulse += 4), "connected", now);
+  assert.equal(watch.isStalled(pulse, "connected", 12_500), false);
+});

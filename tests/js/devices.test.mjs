@@ -185,6 +185,30 @@ test("a device that is pulled out is replaced by whatever else there is", async 
   assert.deepEqual(heard.problems, ["audio absent"]);
 });
 
+test("what was switched off stays off when the page is loaded anew", async () => {
+  const kept = { storage: new FakeStorage(), under: "off" };
+  const load = () => {
+    const { media, devices, heard } = started();
+    const onTrack = (kind, track) => heard.tracks.push(track ?? `no ${kind}`);
+    const onState = (state) => heard.states.push(state);
+    return { media, heard, own: new OwnMedia(devices, { onTrack, onState, onProblem() {} }, kept) };
+  };
+  const first = load();
+  await first.own.start();
+  await first.own.toggleVoice();
+  await first.own.togglePicture();
+  const again = load();
+  await again.own.start();
+  assert.deepEqual(again.heard.states, [{ muted: true, camera_off: true }]);
+  assert.deepEqual(again.heard.tracks.map(({ kind, enabled }) => [kind, enabled]), [["audio", false]]);
+  assert.deepEqual(again.media.asked.map(({ video }) => Boolean(video)), [false]);
+  await again.own.toggleVoice();
+  await again.own.togglePicture();
+  const third = load();
+  await third.own.start();
+  assert.deepEqual(third.heard.states, [{ muted: false, camera_off: false }]);
+});
+
 test("closing gives everything back, also what was still being opened", async () => {
   const { media, devices } = started();
   const opened = [];

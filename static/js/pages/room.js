@@ -82,7 +82,7 @@ const media = new OwnMedia(devices, {
     seat.tell(state);
   },
   onProblem: showProblem,
-});
+}, { storage: sessionStorage, under: `telemed.off.${session}` });
 
 const call = new Call(
   {
