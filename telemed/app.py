@@ -57,6 +57,7 @@ from telemed.patients.views import routes as patient_routes
 from telemed.review.views import routes as history_routes
 from telemed.scheduling.views import routes as schedule_routes
 from telemed.sessions.jobs import JOBS as SESSION_JOBS
+from telemed.sessions.link.views import routes as link_routes
 from telemed.sessions.minutes_views import routes as minutes_routes
 from telemed.sessions.quality.views import routes as quality_routes
 from telemed.sessions.views import routes as session_routes
@@ -153,6 +154,7 @@ ROOMS: tuple[Routes, ...] = (
     schedule_routes,
     session_routes,
     quality_routes,
+    link_routes,
     minutes_routes,
     rotation_routes,
     transfer_routes,

@@ -7,6 +7,8 @@ import { hearCalls } from "../ringing.js";
 const strip = find("[data-role=strip]", HTMLElement);
 // Calls have a card of their own.
 const QUIET = new Set(["watched", "ringing", "ring-ended"]);
+const DRILLED_AT = "telemed.drilled-at";
+const DRILL_AGAIN_AFTER_MS = 30 * 60 * 1000;
 const { person } = document.body.dataset;
 
 if (person) {
@@ -15,6 +17,7 @@ if (person) {
   live.onLink((link) => {
     wasUp ||= link === "up";
     if (wasUp) showLink(link === "up" ? "ok" : "off");
+    if (link === "up") void drill(live);
   });
   /** @param {{ event: string }} hint */
   const gotHint = (hint) => {
@@ -24,4 +27,17 @@ if (person) {
   if (strip.dataset.watch === "worklist") live.watch("worklist", gotHint);
   hearCalls(live);
   live.connect();
+}
+
+/**
+ * Where nobody knows whether the station can be reached, the page finds out without a word.
+ * @param {Live} live
+ */
+async function drill(live) {
+  const before = Number(sessionStorage.getItem(DRILLED_AT) ?? 0);
+  if (!document.querySelector("[data-drill]") || Date.now() - before < DRILL_AGAIN_AFTER_MS) return;
+  sessionStorage.setItem(DRILLED_AT, String(Date.now()));
+  const { lookAtLink, saveCheck } = await import("../link-check.js");
+  // The next page tries again when this one finds no way to tell.
+  await saveCheck(await lookAtLink({ live, servers: [] }), true).catch(() => sessionStorage.removeItem(DRILLED_AT));
 }

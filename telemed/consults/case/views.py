@@ -23,6 +23,9 @@ from telemed.keys import WORK, signed_in
 from telemed.scheduling import service as scheduling
 from telemed.scheduling.service import by_day
 from telemed.sessions import minutes
+from telemed.sessions.link import service as links
+from telemed.sessions.link.words import words_of
+from telemed.sessions.opening import CALLABLE
 from telemed.web.parsing import Body, read_body, read_query
 from telemed.web.rendering import (
     add_notices,
@@ -109,7 +112,11 @@ async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) 
     has_schedule = may(actor, Action.SCHEDULE_READ, facts)
     schedule = await scheduling.schedule_of(work, actor, consult) if has_schedule else None
     has_minutes = consult.state in _HAS_MINUTES
+    # The station has it on its first page.
+    is_called = consult.station_id not in actor.station_ids and consult.state in CALLABLE
+    link = await links.find_profile(work, consult.station_id) if is_called else None
     return {
+        "link": words_of(link) if link else None,
         "case": case,
         "consult": consult,
         "view": view.value,

@@ -21,6 +21,7 @@ from telemed.sessions.link.models import LinkObservation, LinkSource
 
 KEPT = timedelta(days=90)
 MOST_LOOKS = 200
+STATIONS_A_PAGE = 50
 # Without a good look for this long nobody knows whether the station can be reached.
 KNOWN_FOR = timedelta(days=7)
 # Enough traffic to say something of the link.
@@ -100,8 +101,10 @@ async def is_check_due(work: UnitOfWork, actor: Actor) -> bool:
     return False
 
 
-async def list_stations(work: UnitOfWork, actor: Actor, after: str = "") -> list[StationLink]:
-    """Stations in the order of their codes after one, a page of them. Raises Denied."""
+async def list_stations(
+    work: UnitOfWork, actor: Actor, after: str = ""
+) -> tuple[list[StationLink], str | None]:
+    """Stations after a code, a page of them, and the code to go on from. Raises Denied."""
     require(actor, Action.QUALITY_READ)
     query = (
         select(Facility)
@@ -111,13 +114,13 @@ async def list_stations(work: UnitOfWork, actor: Actor, after: str = "") -> list
             col(Facility.code) > after,
         )
         .order_by(col(Facility.code))
-        .limit(STATIONS_A_PAGE)
+        .limit(STATIONS_A_PAGE + 1)
     )
-    stations = (await work.session.exec(query)).all()
-    return [_link_of(work, each, await _list_looks(work, each.id or 0)) for each in stations]
-
-
-STATIONS_A_PAGE = 50
+    found = (await work.session.exec(query)).all()
+    stations = found[:STATIONS_A_PAGE]
+    more = stations[-1].code if len(found) > STATIONS_A_PAGE else None
+    links = [_link_of(work, each, await _list_looks(work, each.id or 0)) for each in stations]
+    return links, more
 
 
 def _link_of(work: UnitOfWork, station: Facility, looks: Sequence[LinkObservation]) -> StationLink:
