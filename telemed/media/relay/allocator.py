@@ -1,0 +1,156 @@
+"""Which layer of each picture one viewer gets. Pure: no packets, no clocks, no other viewers.
+
+Voice is no part of it: its rate is set aside before pictures get anything. Each viewer has an
+allocator of its own, and it only ever chooses among what is sent anyway, so nobody's weak link
+lowers what others see.
+
+1. The estimate falling, or a fifth of the packets lost, is congestion: at once the best that fits.
+2. Upwards by probing: padding ramped up makes the viewer's estimate follow; the step is taken
+   when the estimate allows it, and given up when congestion shows.
+3. A step up that fails doubles the wait before the next, from 6 to 60 seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+VOICE_BITS: Final = 45_000
+USABLE: Final = 0.95
+FALLING: Final = 0.97
+HEAVY_LOSS: Final = 0.2
+CONGESTED_SECONDS: Final = 0.3
+FIRST_BACK_OFF: Final = 6.0
+LONGEST_BACK_OFF: Final = 60.0
+QUIET_AFTER_SECONDS: Final = 90.0
+PROBE_SECONDS: Final = 6.0
+RAMP_SECONDS: Final = 3.0
+HEADROOM: Final = 1.05
+PROBE_SHARE: Final = 0.8
+SETTLE_DOWN_SECONDS: Final = 0.4
+SETTLE_UP_SECONDS: Final = 2.0
+LAST_CHANCE_SECONDS: Final = 2.5
+FAILED_STEP_SECONDS: Final = 8.0
+PAUSED: Final = -1
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What one picture may cost: bits a second of each rung, growing; where it stands now."""
+
+    rungs: Sequence[float]
+    current: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """Put a picture on another rung, or pause it (rung -1)."""
+
+    picture: int
+    rung: int
+
+
+@dataclass
+class Probe:
+    """Padding for one picture, from one rate to another, to see whether the next rung fits."""
+
+    picture: int
+    since: float
+    start: float
+    goal: float
+
+    def rate(self, now: float) -> float:
+        """Bits a second of padding just now."""
+        return max(0.0, self.goal - self.start) * min(1.0, 0.15 + (now - self.since) / RAMP_SECONDS)
+
+
+class Allocator:
+    """Decides for one viewer, a few times a second."""
+
+    def __init__(self) -> None:
+        self.probe: Probe | None = None
+        self._estimate = 0.0
+        self._congested_at = self._changed_at = -math.inf
+        self._raised_at = self._lowered_at = -math.inf
+        self._back_off = FIRST_BACK_OFF
+
+    def decide(
+        self, now: float, estimate: float, loss: float, voices: int, ladders: Sequence[Ladder]
+    ) -> list[Step]:
+        """The steps to take, given the viewer's estimate in bits a second and its share lost."""
+        if estimate < FALLING * self._estimate or loss > HEAVY_LOSS:
+            self._congested_at = now
+        self._estimate = estimate
+        if not ladders:
+            return []
+        set_aside = VOICE_BITS * voices
+        each = (estimate * USABLE - set_aside) / len(ladders)
+        self._watch_probe(now, len(ladders))
+        steps = []
+        for picture, ladder in enumerate(ladders):
+            rung = self._down(now, each, ladder)
+            if rung is None:
+                rung = self._up(now, each, picture, ladder, set_aside)
+            if rung is not None:
+                steps.append(Step(picture, rung))
+        # All pictures may fall together; what follows waits until the link has settled.
+        if steps:
+            self._changed_at = now
+        if now - self._lowered_at > QUIET_AFTER_SECONDS:
+            self._back_off = FIRST_BACK_OFF
+        return steps
+
+    def _is_congested(self, now: float) -> bool:
+        return now - self._congested_at < CONGESTED_SECONDS
+
+    def _down(self, now: float, each: float, ladder: Ladder) -> int | None:
+        fitting = max((rung for rung, rate in enumerate(ladder.rungs) if rate <= each), default=-1)
+        settled = now - self._changed_at
+        if not self._is_congested(now) or fitting >= ladder.current:
+            return None
+        if settled <= SETTLE_DOWN_SECONDS:
+            return None
+        # The lowest rung gets a chance before voice only.
+        if fitting < 0 and (ladder.current > 0 or settled < LAST_CHANCE_SECONDS):
+            fitting = 0
+        if fitting >= ladder.current:
+            return None
+        if self._raised_at > self._lowered_at and now - self._raised_at < FAILED_STEP_SECONDS:
+            self._wait_longer()
+        self._lowered_at = now
+        self.probe = None
+        return fitting
+
+    def _up(
+        self, now: float, each: float, picture: int, ladder: Ladder, set_aside: float
+    ) -> int | None:
+        above = ladder.current + 1
+        if above >= len(ladder.rungs) or now - self._changed_at <= SETTLE_UP_SECONDS:
+            return None
+        if now - self._congested_at <= 1.0:
+            return None
+        needed = ladder.rungs[above] * HEADROOM
+        if each > needed:
+            self.probe = None
+            self._raised_at = now
+            return above
+        quiet_since = max(self._congested_at, self._changed_at)
+        if self.probe is None and now - quiet_since > self._back_off:
+            start = ladder.rungs[ladder.current] if ladder.current >= 0 else 0.0
+            self.probe = Probe(picture, now, start, (needed + set_aside) / USABLE * PROBE_SHARE)
+        return None
+
+    def _watch_probe(self, now: float, pictures: int) -> None:
+        if self.probe is None:
+            return
+        if self._is_congested(now):
+            self._wait_longer()
+            self.probe = None
+        elif now - self.probe.since > PROBE_SECONDS or self.probe.picture >= pictures:
+            self.probe = None
+            self._changed_at = now
+
+    def _wait_longer(self) -> None:
+        self._back_off = min(LONGEST_BACK_OFF, self._back_off * 2)

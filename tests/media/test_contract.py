@@ -1,0 +1,92 @@
+"""Every internal name of aiortc, aioice and pylibsrtp that the relay rests on.
+
+Whoever raises a version finds here what has moved.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import pytest
+from aiortc import RTCPeerConnection
+from aiortc.codecs import CODECS, HEADER_EXTENSIONS
+from pylibsrtp import Session
+from pylibsrtp._binding import ffi, lib
+
+from telemed.media.relay import dialect
+from telemed.media.relay.link import Link
+from telemed.media.relay.local import LocalRooms
+from tests.media.conftest import Publish, Watch
+from tests.media.peers import NO_SERVERS, SyntheticPublisher
+
+
+def test_the_version_is_the_pinned_one() -> None:
+    assert version("aiortc").startswith("1.16.")
+
+
+def test_libsrtp_works_in_place_on_a_buffer_of_ours() -> None:
+    for name in ("protect", "unprotect", "protect_rtcp", "unprotect_rtcp"):
+        assert callable(getattr(lib, f"srtp_{name}"))
+    assert ffi.sizeof(ffi.new("char[]", 8)) == 8
+    assert Session()._srtp[0]
+
+
+def test_the_lists_that_are_negotiated_from_can_be_added_to() -> None:
+    dialect.learn()
+    dialect.learn()
+    voices = [codec.mimeType.lower() for codec in CODECS["audio"]]
+    assert voices == [dialect.OPUS, dialect.RED]
+    uris = [extension.uri for extension in HEADER_EXTENSIONS["video"]]
+    assert len(uris) == len(set(uris))
+    assert {dialect.MID, dialect.SEND_TIME, dialect.RID, dialect.REPAIRED_RID} < set(uris)
+
+
+async def test_a_connection_has_what_a_link_takes(
+    relay: LocalRooms, publish: Publish, watch: Watch
+) -> None:
+    publisher = await publish()
+    dtls = publisher.transport
+    assert dtls._rx_srtp._srtp[0]
+    assert dtls._tx_srtp._srtp[0]
+    ice = dtls.transport._connection
+    assert ice._queue.qsize() == 0
+    pair = ice._nominated[1]
+    assert pair.protocol in ice._protocols
+    assert pair.remote_addr[1] > 0
+    copied = pair.protocol.transport.get_extra_info("socket").dup()
+    assert copied.fileno() >= 0
+    copied.close()
+
+
+async def test_a_transceiver_has_what_an_outlet_takes() -> None:
+    connection = RTCPeerConnection(NO_SERVERS)
+    transceiver = connection.addTransceiver("video", direction="sendonly")
+    sender = transceiver.sender
+    assert sender._ssrc != sender._rtx_ssrc
+    sender._stream_id = "doctor"
+    offer = await connection.createOffer()
+    assert "a=msid:doctor " in offer.sdp
+    assert callable(sender.send)
+    assert callable(transceiver.receiver.receive)
+    await connection.close()
+
+
+async def test_all_sections_share_one_transport() -> None:
+    """By default the last pictures of several would stay on a transport that is dead."""
+    publisher = SyntheticPublisher("audio", "video", "video")
+    link = Link((), sink=lambda _packet, _is_control: None)
+    transceivers = await link.take(await publisher.offer())
+    assert len({id(each.receiver.transport) for each in transceivers}) == 1
+    await link.close()
+    await publisher.close()
+
+
+@pytest.mark.parametrize("kinds", [("audio",), ("audio", "video")])
+async def test_an_answer_can_be_finished(relay: LocalRooms, kinds: tuple[str, ...]) -> None:
+    publisher = SyntheticPublisher(*kinds)
+    rids = ("a", "b") if "video" in kinds else ()
+    answer = await relay.publish("room", "doctor", await publisher.offer(rids=rids))
+    assert ("a=simulcast:recv a;b" in answer) is ("video" in kinds)
+    assert ("x-google-start-bitrate=800" in answer) is ("video" in kinds)
+    assert "transport-cc" in answer
+    await publisher.close()
