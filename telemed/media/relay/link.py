@@ -9,7 +9,7 @@ socket of its own; it takes the slow way through aioice's transport.
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +22,8 @@ from pylibsrtp._binding import ffi, lib
 from telemed.media.relay import limits
 from telemed.media.relay.limits import Bucket
 from telemed.media.rooms import IceServer
+
+log = logging.getLogger(__name__)
 
 BUFFER_BYTES: Final = 2048
 # One process has one event loop and handles one packet at a time: these are shared by all links.
@@ -55,6 +57,7 @@ class Link:
         now = time.monotonic()
         self._handshakes = Bucket(limits.HANDSHAKES_A_SECOND, limits.HANDSHAKES_AT_ONCE, now)
         self._strangers = Bucket(limits.HANDSHAKES_A_SECOND, limits.HANDSHAKES_AT_ONCE, now)
+        self._transports: set[Any] = set()
         self._ice: Any = None
         self._receiving: Any = None
         self._sending: Any = None
@@ -74,7 +77,9 @@ class Link:
     async def take(self, offer: str) -> list[Any]:
         """Read an offer; its transceivers, to be prepared before the answer."""
         await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-        return list(self.connection.getTransceivers())
+        transceivers = list(self.connection.getTransceivers())
+        self._transports = {each.receiver.transport for each in transceivers}
+        return transceivers
 
     def _guard(self) -> None:
         """Stand between the sockets and aioice: what floods, and what is media, never gets there."""
@@ -190,9 +195,14 @@ class Link:
     async def close(self) -> None:
         """End the connection; may be called twice."""
         self.is_ready = False
-        await self.connection.close()
+        try:
+            await self.connection.close()
+        except (AttributeError, OSError) as error:
+            # Half made, aiortc does not know how to end it.
+            log.info("a connection did not end by itself: %s", type(error).__name__)
+            for transport in filter(None, self._transports):
+                await transport.transport.stop()
         for copied in self._sockets.values():
             copied.close()
         self._sockets.clear()
         self._socket = self._pair = None
-        await asyncio.sleep(0)

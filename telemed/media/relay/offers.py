@@ -56,7 +56,12 @@ def check_offer(text: str, *, most_sections: int) -> list[str]:
         or not all(SECTION.fullmatch(section) for section in sections)
     ):
         raise refused("offer")
-    for needed in ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:", "a=mid:"):
+    mids = [line.removeprefix("a=mid:") for line in lines if line.startswith("a=mid:")]
+    bundles = [line.split()[1:] for line in lines if line.startswith("a=group:BUNDLE")]
+    # Everything shares one connection, which is the only thing that the relay answers.
+    if bundles != [mids] or len(mids) != len(sections) or len(set(mids)) < len(mids):
+        raise refused("offer")
+    for needed in ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:"):
         if not any(line.startswith(needed) for line in lines):
             raise refused("offer")
     return lines

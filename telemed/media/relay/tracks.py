@@ -190,9 +190,11 @@ class Track:
         self.ask_for_key_frame(layer)
 
     def alive(self, now: float) -> list[Layer]:
-        """The layers that are being sent just now, smallest first; all, if none is."""
-        heard = [layer for layer in self.layers.values() if now - layer.heard_at < ALIVE_SECONDS]
-        return sorted(heard or self.layers.values(), key=lambda layer: sum(layer.rates))
+        """The layers that are being sent just now, smallest first; all that ever
+        were, if none is."""
+        known = [layer for layer in self.layers.values() if layer.heard_at]
+        heard = [layer for layer in known if now - layer.heard_at < ALIVE_SECONDS]
+        return sorted(heard or known, key=lambda layer: sum(layer.rates))
 
     def close(self) -> None:
         """No more timers."""
