@@ -47,6 +47,7 @@ class LocalRooms:
         self._may_be_private = may_be_private
         self._rooms: dict[str, Room] = {}
         self._tasks = TaskOwner("relay")
+        self._endings: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.Task[None] | None = None
 
     async def open_room(self, room: str) -> None:
@@ -63,7 +64,7 @@ class LocalRooms:
         """End every connection of a room; an unknown room is closed already."""
         found = self._rooms.pop(room, None)
         for peer in found.peers() if found else []:
-            await peer.close()
+            await self._end(peer)
 
     async def publish(self, room: str, name: str, offer: str) -> str:
         """Take what `name` sends; the answer."""
@@ -115,6 +116,7 @@ class LocalRooms:
         await self._tasks.close()
         for room in list(self._rooms):
             await self.close_room(room)
+        await asyncio.gather(*self._endings, return_exceptions=True)
 
     def _find(self, room: str) -> Room:
         found = self._rooms.get(room)
@@ -148,12 +150,18 @@ class LocalRooms:
         for viewer in room.viewers.values():
             for track in before.tracks.values():
                 viewer.drop(track)
-        await before.close()
+        await self._end(before)
 
-    @staticmethod
-    async def _end_viewer(room: Room, name: str) -> None:
+    async def _end_viewer(self, room: Room, name: str) -> None:
         if before := room.viewers.pop(name, None):
-            await before.close()
+            await self._end(before)
+
+    async def _end(self, peer: Peer) -> None:
+        """End one connection to its end, whoever stops waiting for it: it holds sockets."""
+        ending = asyncio.create_task(peer.close(), name="relay:end")
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+        await asyncio.shield(ending)
 
     async def _tick(self) -> None:
         """Feedback and timers of every connection, twenty times a second."""
