@@ -27,7 +27,7 @@ from tests.conftest import make_settings
 from tests.coturn import Coturn
 from tests.servers import Telemed
 
-MOST_TESTS = 5
+MOST_TESTS = 4
 SECRET = "a-secret-that-is-shared-with-coturn"
 # As if a firewall let nothing through but one way to the relay.
 ONE_WAY_OUT = """
@@ -144,11 +144,16 @@ def test_a_call_goes_through_the_relay_alone(
     call.flows()
 
 
-def test_a_new_secret_does_not_drop_a_running_call(
+def test_a_new_secret_does_not_drop_a_call_and_is_what_a_new_path_is_made_with(
     province: Province, call_over: Callable[..., Call]
 ) -> None:
     call = call_over(province.coturn.udp)
     old = province.rotate()
     province.coturn.delete_secret(old)
     call.flows()
+    # The path is lost, and the credentials it was made with are good no more.
+    province.coturn.stop()
+    province.coturn.start()
+    call.flows()
+    assert [page.evaluate(PATH)[0] for page in call.pages] == ["relay", "relay"]
     assert [connections_of(page) for page in call.pages] == [1, 1]
