@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("bench.relay", "bench.call_setup", "bench.pages", "bench.recovery")
+BENCHMARKS = ("bench.relay", "bench.call_setup", "bench.pages", "bench.recording")
 
 
 def main() -> int:
