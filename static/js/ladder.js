@@ -42,7 +42,7 @@
  * @property {Still | null} still Null for no stills.
  *
  * @typedef {{ maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number | null }} Picture
- * @typedef {{ width: number, height: number, quality: number, everyMs: number }} Still
+ * @typedef {{ width: number, height: number, quality: number, mostBytes: number, everyMs: number }} Still
  */
 
 /** From the lowest up. @type {readonly Rung[]} */
@@ -71,13 +71,15 @@ const LOSS_AGAINST_FULL = 0.1;
 const LOSS_AGAINST_VOICE = 0.7;
 const REDUNDANT_FROM = 0.03;
 const REDUNDANT_UNTIL = 0.01;
+/** What RED adds to a voice in long packets, with some room left (kbit/s). */
+const REDUNDANT_SPARE_KBPS = 20;
 const REDUNDANT_HOLD_MS = 20_000;
 const CONCEALED_TOO_MUCH = 0.1;
 /** Too bad to try the rungs in between. */
 const CONCEALED_BADLY = 0.25;
 const CONCEALED_LITTLE = 0.05;
 const CONCEALED_UNHEARD = 0.6;
-const SMOOTHING = 0.5;
+const SMOOTHING = 0.4;
 
 /** @param {Rung} rung */
 const heightOf = (rung) => RUNGS.indexOf(rung);
@@ -209,8 +211,9 @@ export class Ladder {
 
   /** @param {number} now */
   #judgeRedundancy(now) {
-    if (this.#lossOut > REDUNDANT_FROM) this.#isRedundant = true;
-    if (this.#lossOut > REDUNDANT_UNTIL) this.#lossyAt = now;
+    // Where there is room for it in any case, it is there before the loss is.
+    if (this.#lossOut > REDUNDANT_FROM || this.#out.rung === "full") this.#isRedundant = true;
+    if (this.#lossOut > REDUNDANT_UNTIL || this.#out.rung === "full") this.#lossyAt = now;
     else if (now - this.#lossyAt >= REDUNDANT_HOLD_MS) this.#isRedundant = false;
   }
 
@@ -263,7 +266,8 @@ export class Ladder {
   #decision(figures, { chosen, asked }) {
     const rung = chosen ? lowest(chosen, asked) : this.#out.rung;
     const isChosen = chosen !== null && rung === chosen;
-    const isRedundant = this.#isRedundant && heightOf(rung) > heightOf("voice");
+    const hasRoom = heightOf(rung) > heightOf("voice") || (figures.spare ?? 0) >= REDUNDANT_SPARE_KBPS;
+    const isRedundant = this.#isRedundant && hasRoom;
     return {
       rung,
       reason: isChosen ? "chosen" : chosen ? "asked" : this.#out.reason,
@@ -304,10 +308,11 @@ function pictureOf(rung, available) {
 
 /** @param {number | null} spare @returns {Still} */
 function stillOf(spare) {
-  const isTight = spare !== null && spare < SPARE_KBPS;
+  // Small until it is known that more gets through: a still must not stand in the way of the voice.
+  const isTight = spare === null || spare < SPARE_KBPS;
   return isTight
-    ? { width: 160, height: 120, quality: 0.5, everyMs: 3000 }
-    : { width: 320, height: 240, quality: 0.5, everyMs: 3000 };
+    ? { width: 160, height: 120, quality: 0.5, mostBytes: 2000, everyMs: 3000 }
+    : { width: 320, height: 240, quality: 0.5, mostBytes: 6000, everyMs: 3000 };
 }
 
 /**

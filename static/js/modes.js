@@ -25,7 +25,7 @@ import { Ladder, LinkReader, RUNGS, sendingOf } from "./ladder.js";
  */
 
 const LOOK_EVERY_MS = 1000;
-const STILL_LOST_MS = 10_000;
+const STILL_LOST_MS = 20_000;
 const STILLS_REMEMBERED = 4;
 const LEAST_STILL_MS = 50;
 /** @type {Mode} */

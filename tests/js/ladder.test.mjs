@@ -63,7 +63,7 @@ test("a slow link takes the picture within about two seconds, and says why", () 
     [fallen.sending.picture, fallen.sending.packetMs, fallen.sending.voiceBitrate, fallen.sending.voice],
     [null, 60, 16_000, true],
   );
-  assert.deepEqual([fallen.sending.still.width, fallen.sending.still.everyMs], [320, 3000]);
+  assert.deepEqual([fallen.sending.still.width, fallen.sending.still.everyMs], [160, 3000]);
 });
 
 test("between the two the picture is small and gives way to the voice", () => {
@@ -206,9 +206,12 @@ test("voice is sent twice where packets are lost, but not where there is no room
   assert.equal(call.last(3, lossy).isRedundant, true);
   assert.equal(call.last(5, fine).isRedundant, true);
   assert.equal(call.last(5, { ...slow, lossOut: 0.15 }).isRedundant, false);
+  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 10 }).isRedundant, false);
+  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 33 }).isRedundant, true);
   const again = climber();
   again.run(5, lossy);
-  assert.equal(again.last(60, fine).isRedundant, false);
+  assert.equal(again.last(60, { ...middling, sent: 290 }).isRedundant, false);
+  assert.equal(climber().last(20, fine).isRedundant, true);
 });
 
 test("stills that crawl are a reason not to try a picture", () => {

@@ -34,7 +34,6 @@ const deviceBox = find("[data-role=devices]", HTMLDialogElement);
 
 const stillPicture = find("[data-role=still]", HTMLImageElement);
 const canvas = document.createElement("canvas");
-const MOST_STILL_BYTES = 18_000;
 const QUALITY_MODES = /** @type {const} */ ({
   full: "video",
   small: "small_video",
@@ -312,16 +311,20 @@ function showMode() {
  * The own picture as it is now, small.
  * @param {import("../ladder.js").Still} still
  */
-async function captureStill({ width, height, quality }) {
+async function captureStill({ width, height, quality, mostBytes }) {
   if (media.state.camera_off || ownVideo.videoWidth === 0) return "";
   canvas.width = width;
   canvas.height = height;
   canvas.getContext("2d")?.drawImage(ownVideo, 0, 0, width, height);
-  const blob = await /** @type {Promise<Blob | null>} */ (
-    new Promise((resolve) => canvas.toBlob(resolve, "image/webp", quality))
-  );
-  if (!blob || blob.type !== "image/webp" || blob.size > MOST_STILL_BYTES) return "";
-  return btoa(String.fromCharCode(...new Uint8Array(await blob.arrayBuffer())));
+  // What is rich in detail or noise is made coarser until it fits.
+  for (const factor of [1, 0.5, 0.2, 0.02]) {
+    const blob = await /** @type {Promise<Blob | null>} */ (
+      new Promise((resolve) => canvas.toBlob(resolve, "image/webp", quality * factor))
+    );
+    if (!blob || blob.type !== "image/webp") return "";
+    if (blob.size <= mostBytes) return btoa(String.fromCharCode(...new Uint8Array(await blob.arrayBuffer())));
+  }
+  return "";
 }
 
 function showPeople() {
