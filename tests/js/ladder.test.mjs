@@ -283,7 +283,7 @@ test("the next still waits for the last to be seen, or to be lost", () => {
   assert.equal(line.isDue(2900, 3000), false);
   assert.equal(line.isDue(3000, 3000), true);
   line.begin(3000, 6000);
-  assert.equal(line.isDue(13_000, 3000), true);
+  assert.equal(line.isDue(23_000, 3000), true);
   line.forget();
   assert.equal(line.spare, null);
 });
