@@ -78,7 +78,10 @@ class MediaRooms(Protocol):
         ...
 
     async def publish(self, room: str, name: str, offer: str) -> str:
-        """Take what `name` sends; the answer. Who publishes again replaces what they sent."""
+        """Take what `name` sends; the answer.
+
+        Who publishes again replaces what they sent; whoever watched it subscribes again.
+        """
         ...
 
     async def subscribe(self, room: str, name: str, offer: str, publishers: Sequence[str]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from aiortc import rtp
 
 from telemed.media.relay.local import LocalRooms
@@ -9,7 +12,7 @@ from telemed.media.relay.packets import read_vp8
 from telemed.media.relay.renumbering import Renumbering
 from telemed.media.rooms import Picture, Wish
 from tests.media.conftest import ROOM, Publish, Watch
-from tests.media.peers import SyntheticPublisher, picture
+from tests.media.peers import PATIENCE_SECONDS, SyntheticPublisher, picture
 
 SMALL, LARGE = 50, 800
 
@@ -39,6 +42,26 @@ async def test_each_viewer_gets_the_layer_of_their_wish(
         for viewer in (modest, curious)
     ]
     assert sizes == [{len(picture(0, fill=SMALL))}, {len(picture(0, fill=LARGE))}]
+
+
+async def test_a_layer_that_is_no_longer_sent_is_replaced_by_what_is(
+    publish: Publish, watch: Watch
+) -> None:
+    publisher = await publish(rids=("a", "b"))
+    await publisher.send_picture(0, picture(0, key=True, fill=LARGE), rid="b")
+    viewer = await watch()
+    await publisher.send_picture(1, picture(1, key=True, fill=LARGE), rid="b")
+    await viewer.gets("video", 1)
+    number = 0
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(viewer.packets["video"]) == 1:
+            number += 1
+            await publisher.send_picture(number, picture(number, key=True, fill=SMALL), rid="a")
+            viewer.changed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(viewer.changed.wait(), 0.05)
+    sizes = [len(packet.payload) for packet in viewer.packets["video"]]
+    assert sizes == [len(picture(0, fill=LARGE)), len(picture(0, fill=SMALL))]
 
 
 def pass_all(numbers: Renumbering, pictures: list[tuple[int, int, int]]) -> list[int | None]:

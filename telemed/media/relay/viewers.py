@@ -156,12 +156,23 @@ class Viewer:
         """Every 50 ms: padding while a probe runs; now and then the choice of layers."""
         if not self.link.is_ready:
             return
-        if count % ALLOCATE_TICKS == 0 and now - self._estimated_at < STALE_SECONDS:
-            self._allocate(now)
+        if count % ALLOCATE_TICKS == 0:
+            self._leave_dead_layers(now)
+            if now - self._estimated_at < STALE_SECONDS:
+                self._allocate(now)
         if probe := self._allocator.probe:
             watched = self._watched()
             if probe.picture < len(watched):
                 self._pad(watched[probe.picture], probe.rate(now))
+
+    def _leave_dead_layers(self, now: float) -> None:
+        """A browser whose own link is weak stops sending the large layer: show what is left."""
+        for picture in self._watched():
+            shown = picture.wanted or picture.current
+            layers = picture.track.alive(now)
+            if picture.is_paused or not shown or not layers or shown in layers:
+                continue
+            picture.choose(layers[-1], TEMPORAL_LAYERS - 1)
 
     def _watched(self) -> list[PictureOutlet]:
         return [

@@ -100,6 +100,8 @@ async def run(inherited: socket.socket, options: dict[str, Any]) -> None:
 def main() -> None:
     """Serve until the other end of the socket closes. The first line tells the options."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    # It tells the addresses of participants.
+    logging.getLogger("aioice").setLevel(logging.WARNING)
     inherited = socket.socket(fileno=int(sys.argv[1]))
     options = json.loads(sys.stdin.readline())
     asyncio.run(run(inherited, options))
