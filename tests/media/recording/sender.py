@@ -115,6 +115,7 @@ class Link:
     seed: int = 1
     delay_seconds: float = 0.05
     jitter_seconds: float = 0.02
+    video_is_later_seconds: float = 0.0
     loss: float = 0.0
     sent_again: float = 0.9
     outages: tuple[tuple[float, float], ...] = ()
@@ -128,6 +129,7 @@ class Link:
         if any(start <= now < end for start, end in self.outages):
             return None
         delay = self.delay_seconds + self._random.random() * self.jitter_seconds
+        delay += self.video_is_later_seconds if is_video else 0
         if self._random.random() >= self.loss:
             return now + delay
         if is_video and self._random.random() < self.sent_again:

@@ -50,6 +50,14 @@ def test_a_call_is_whole_in_step_and_seekable(new_take: NewTake) -> None:
         assert target - 10.5 <= seek(file.path, target) <= target
 
 
+def test_lips_follow_the_reports_of_the_sender_not_the_arrival(new_take: NewTake) -> None:
+    take = new_take(Link(video_is_later_seconds=0.4))
+    take.sender.script = {6: lambda sender: setattr(sender.link, "video_is_later_seconds", 0.8)}
+    seen = watch(take.run(12).path)
+    assert len(seen.lip_sync) >= 9
+    assert max(map(abs, seen.lip_sync)) <= FRAME_SECONDS
+
+
 def test_picture_and_voice_stay_in_step_through_everything(new_take: NewTake) -> None:
     link = Link(outages=((24, 29),))
     take = new_take(link, uses_red=True)
