@@ -172,7 +172,11 @@ function stopDevices() {
 }
 
 startButton.addEventListener("click", () => void run());
-find("[data-role=tone]", HTMLButtonElement).addEventListener("click", playTone);
+const toneButton = find("[data-role=tone]", HTMLButtonElement);
+toneButton.addEventListener("click", playTone);
+// A press before the page can answer would be lost.
+startButton.disabled = false;
+toneButton.disabled = false;
 find("[data-role=heard-yes]", HTMLButtonElement).addEventListener("click", () => answerTone(true));
 find("[data-role=heard-no]", HTMLButtonElement).addEventListener("click", () => answerTone(false));
 addEventListener("pagehide", stopDevices);
