@@ -5,6 +5,7 @@ Every page has a meter: when voice and pictures came in, when the room was enter
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -66,7 +67,7 @@ SINCE = """async ({ name, moment, patience }) => {
   for (;;) {
     const found = window.meter[name].find((at) => at > moment);
     if (found !== undefined) return found;
-    if (performance.now() > end) throw new Error(`no ${name}: ${document.body.innerText}`);
+    if (performance.now() > end) return null;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }"""
@@ -82,8 +83,15 @@ class Station:
 
     def since(self, moment: float, name: str) -> float:
         """Seconds from a moment to the next voice, picture or join."""
-        wanted = {"name": name, "moment": moment * 1000, "patience": LONGEST_WAIT_SECONDS * 1000}
-        return float(self.page.evaluate(SINCE, wanted)) / 1000 - moment
+        found = self.find_since(moment, name, LONGEST_WAIT_SECONDS)
+        assert found < math.inf, f"no {name}: {self.role('situation').inner_text()}"
+        return found
+
+    def find_since(self, moment: float, name: str, patience: float) -> float:
+        """The same, infinite when there is none within so many seconds."""
+        wanted = {"name": name, "moment": moment * 1000, "patience": patience * 1000}
+        found = self.page.evaluate(SINCE, wanted)
+        return math.inf if found is None else float(found) / 1000 - moment
 
     def longest_gap(self, name: str, begin: float, end: float) -> float:
         """The longest time in seconds without voice or pictures between two moments."""
@@ -133,6 +141,15 @@ class Pair:
         for station in self.stations:
             for name in ("voice", "picture"):
                 station.since(moment, name)
+
+    def hears(self, moment: float | None = None) -> None:
+        """Voice comes in on both sides after a moment, by default from now on.
+
+        Pictures may be left out on purpose, as a busy machine is a bad line too.
+        """
+        moment = time.time() if moment is None else moment
+        for station in self.stations:
+            station.since(moment, "voice")
 
 
 class Lines:

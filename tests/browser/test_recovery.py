@@ -74,7 +74,7 @@ def test_a_killed_server_is_not_heard_and_what_was_said_meanwhile_comes_once(pai
     began = time.time()
     pair.server.kill()
     say(pair.near, "một", "hai")
-    pair.flows()
+    pair.hears()
     pair.server.start()
     up = time.time()
     assert max(station.since(began, "joins") for station in pair.stations) < (
@@ -82,7 +82,7 @@ def test_a_killed_server_is_not_heard_and_what_was_said_meanwhile_comes_once(pai
     )
     everybody_has(pair, "trước", "một", "hai")
     expect(pair.far.role("remote-tag")).to_have_attribute("data-muted", "true")
-    pair.flows()
+    pair.hears()
     assert made(pair) == [1, 1]
 
 
@@ -113,7 +113,7 @@ def test_a_line_that_was_down_brings_everything_back(pair: Pair, seconds: int) -
 def test_another_address_is_found_and_the_ghost_is_gone(pair: Pair) -> None:
     began = time.time()
     pair.near.link.change_address()
-    pair.flows(began + 0.5)
+    pair.hears(began + 0.5)
     for station in pair.stations:
         assert station.longest_gap("voice", began, time.time()) < BACK_SECONDS
         expect(station.role("people").locator("li")).to_have_count(2)
@@ -131,7 +131,7 @@ def test_a_reloaded_page_is_the_same_person_again(pair: Pair) -> None:
     expect(pair.far.role("remote-tag")).to_have_attribute("data-muted", "true")
     began = time.time()
     pair.near.page.reload()
-    pair.flows(began)
+    pair.hears(began)
     for station in pair.stations:
         expect(station.role("people").locator("li")).to_have_count(2)
         expect(station.role("situation")).to_be_hidden()
