@@ -84,7 +84,8 @@ class Peer:
 
     async def close(self) -> None:
         """Gone."""
-        await self.connection.close()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self.connection.close()
 
 
 class SyntheticPublisher(Peer):

@@ -17,6 +17,7 @@ ROOMS: Final = 64
 PEERS_IN_A_ROOM: Final = 32
 NAME_LENGTH: Final = 64
 CONNECT_SECONDS: Final = 30.0
+CLOSE_SECONDS: Final = 5.0
 
 DATAGRAM_BYTES: Final = 1500
 # STUN and DTLS, per connection: setting one up takes some dozens.

@@ -9,6 +9,7 @@ socket of its own; it takes the slow way through aioice's transport.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import time
@@ -196,8 +197,9 @@ class Link:
         """End the connection; may be called twice."""
         self.is_ready = False
         try:
-            await self.connection.close()
-        except (AttributeError, OSError) as error:
+            async with asyncio.timeout(limits.CLOSE_SECONDS):
+                await self.connection.close()
+        except (AttributeError, OSError, TimeoutError) as error:
             # Half made, aiortc does not know how to end it.
             log.info("a connection did not end by itself: %s", type(error).__name__)
             for transport in filter(None, self._transports):
