@@ -27,6 +27,7 @@ from telemed.core.config import Settings
 from telemed.core.db import Announcer, Database
 from telemed.core.errors import Param
 from telemed.core.i18n import Catalogue
+from telemed.core.idempotency import fingerprints
 from telemed.core.jobs import JobHandler, JobRunner
 from telemed.core.paths import LOCALE, STATIC, TEMPLATES
 from telemed.demo.state import Synthetic
@@ -41,6 +42,7 @@ from telemed.keys import (
     CATALOGUE,
     CLOCK,
     DATABASE,
+    FINGERPRINT,
     JOBS,
     MEASURES,
     PREVIEWER,
@@ -123,6 +125,7 @@ def _add_data(app: web.Application) -> None:
     app[STORAGE] = DirectoryStorage.prepared(settings.data_dir / "files")
     app[PREVIEWER] = Previewer()
     app[MEASURES] = Throttle()
+    app[FINGERPRINT] = fingerprints(settings.signing_key())
     app[TASKS] = TaskOwner("app")
     app[JOBS] = JobRunner(database, JOB_HANDLERS)
     synthetic = Synthetic()

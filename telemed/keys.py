@@ -38,6 +38,7 @@ MEASURES: web.AppKey[Throttle] = web.AppKey("measures")
 TASKS = web.AppKey("tasks", TaskOwner)
 JOBS = web.AppKey("jobs", JobRunner)
 TRIAL: web.AppKey[Callable[[Actor], Mapping[str, str] | None]] = web.AppKey("trial")
+FINGERPRINT: web.AppKey[Callable[[bytes], str]] = web.AppKey("fingerprint")
 SYNTHETIC: web.AppKey[Callable[[], bool]] = web.AppKey("synthetic")
 
 ACTOR: web.RequestKey[Actor | None] = web.RequestKey("actor")

@@ -90,7 +90,9 @@ async def activate(
     )
     password_hash = await accounts.hasher.hash(new_password)
     await _spend(work, invitation)
-    person = await work.session.get_one(Person, invitation.person_id)
+    person = await work.session.get_one(Person, invitation.person_id, with_for_update=True)
+    if person.state is PersonState.DISABLED:
+        raise _bad_code()
     person.state = PersonState.ACTIVE
     work.session.add(person)
     await store_password(work, invitation.person_id, password_hash)

@@ -113,7 +113,6 @@ class PatientFacts:
     """What the rules need to know of a patient."""
 
     station_id: int
-    treating_ids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,7 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.HOME: _EVERYBODY,
     Action.SOCKET: _EVERYBODY,
     Action.PATIENT_SEARCH: _STATION,
-    Action.PATIENT_READ: _CARE,
+    Action.PATIENT_READ: _STATION,
     Action.PATIENT_WRITE: _STATION,
     Action.CONSULT_REQUEST: _STATION,
     Action.CONSULT_READ: _CARE,
@@ -216,6 +215,10 @@ def _of_station(actor: Actor, patient_station_id: int) -> bool:
 
 def _assigned(actor: Actor, case: ConsultFacts) -> bool:
     return actor.has(Role.SPECIALIST) and case.assigned_id == actor.id
+
+
+def _writes_minutes(actor: Actor, case: ConsultFacts) -> bool:
+    return _assigned(actor, case) and case.is_within_access
 
 
 def _in_queue(actor: Actor, case: ConsultFacts) -> bool:
@@ -264,12 +267,7 @@ def _talks(actor: Actor, case: ConsultFacts) -> bool:
     return not case.is_draft and _reads_case(actor, case)
 
 
-def _reads_patient(actor: Actor, patient: PatientFacts) -> bool:
-    is_treating = actor.has(Role.SPECIALIST) and actor.id in patient.treating_ids
-    return _of_station(actor, patient.station_id) or is_treating
-
-
-def _writes_patient(actor: Actor, patient: PatientFacts) -> bool:
+def _keeps_patient(actor: Actor, patient: PatientFacts) -> bool:
     return _of_station(actor, patient.station_id)
 
 
@@ -321,16 +319,16 @@ _CASE_RULES: Mapping[Action, Callable[[Actor, ConsultFacts], bool]] = {
     Action.FILE_READ: _reads_case,
     Action.SESSION_START: _talks,
     Action.MINUTES_READ: _talks,
-    Action.MINUTES_WRITE: _assigned,
-    Action.MINUTES_SIGN: _assigned,
+    Action.MINUTES_WRITE: _writes_minutes,
+    Action.MINUTES_SIGN: _writes_minutes,
     Action.DECISION_SIGN: _station_only,
     Action.BOOKING_WRITE: _talks,
     Action.SCHEDULE_READ: _talks,
 }
 _PATIENT_RULES: Mapping[Action, Callable[[Actor, PatientFacts], bool]] = {
-    Action.PATIENT_READ: _reads_patient,
-    Action.PATIENT_WRITE: _writes_patient,
-    Action.CONSULT_REQUEST: _writes_patient,
+    Action.PATIENT_READ: _keeps_patient,
+    Action.PATIENT_WRITE: _keeps_patient,
+    Action.CONSULT_REQUEST: _keeps_patient,
 }
 _TRANSFER_RULES: Mapping[Action, Callable[[Actor, TransferFacts], bool]] = {
     Action.TRANSFER_READ: _reads_transfer,

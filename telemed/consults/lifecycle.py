@@ -100,8 +100,3 @@ def next_state(state: ConsultState, event: ConsultEvent) -> ConsultState:
         return TRANSITIONS[state, event]
     except KeyError:
         raise IllegalTransition(state, event) from None
-
-
-def allowed_events(state: ConsultState) -> frozenset[ConsultEvent]:
-    """What may happen in a state."""
-    return frozenset(event for (at, event) in TRANSITIONS if at is state)

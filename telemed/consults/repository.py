@@ -15,7 +15,6 @@ from sqlmodel.sql.expression import Select
 
 from telemed.accounts.models import Person, PersonRole, PersonSpecialty, PersonState
 from telemed.accounts.permissions import Role
-from telemed.consults.lifecycle import UNDER_WAY, ConsultState
 from telemed.consults.models import Consult, ConsultQuestion, Message, MessageKind, VitalSigns
 from telemed.core.db import UnitOfWork
 from telemed.core.text import given_name, initials
@@ -28,7 +27,6 @@ _CARD: tuple[Any, ...] = (
     Person.title,
     Person.facility_id,
 )
-TREATING = UNDER_WAY | {ConsultState.ANSWERED}
 
 
 @dataclass(frozen=True)
@@ -161,13 +159,3 @@ async def list_specialists(work: UnitOfWork) -> list[tuple[int, PersonCard]]:
     )
     rows = (await work.session.exec(query)).all()
     return [(row[0], PersonCard(*row[1:])) for row in rows]
-
-
-async def list_treating(work: UnitOfWork, patient_id: int) -> list[int]:
-    """Specialists who have this patient under advice now."""
-    query = select(Consult.assigned_id).where(
-        col(Consult.patient_id) == patient_id,
-        col(Consult.assigned_id).is_not(None),
-        col(Consult.state).in_(TREATING),
-    )
-    return [found for found in (await work.session.exec(query.distinct())).all() if found]

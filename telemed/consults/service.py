@@ -256,11 +256,6 @@ async def close(work: UnitOfWork, actor: Actor, consult: Consult, **data: Any) -
     return await transition(work, actor, consult, ConsultEvent.CLOSE, **data)
 
 
-async def list_treating(work: UnitOfWork, patient_id: int) -> frozenset[int]:
-    """Specialists who have this patient under advice now, for PatientFacts."""
-    return frozenset(await repository.list_treating(work, patient_id))
-
-
 def is_held_by(consult: Consult, actor: Actor) -> bool:
     """True when the case is in this specialist's hands."""
     return consult.assigned_id == actor.id and consult.state in UNDER_WAY | {ConsultState.ANSWERED}

@@ -1,6 +1,7 @@
 """Idempotency keys: the same key and body get the same answer, stored with the change itself."""
 
-from collections.abc import Mapping
+import hmac
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,11 +21,17 @@ MOST_FORGOTTEN = 100
 
 @dataclass(frozen=True)
 class AskedKey:
-    """The key of one unsafe request of one person, and a hash of everything it asked."""
+    """The key of one unsafe request of one person, and a fingerprint of everything it asked."""
 
     person_id: int
     key: str
     request_hash: str
+
+
+def fingerprints(key: bytes) -> Callable[[bytes], str]:
+    """How requests are told apart: keyed, as some of them hold a password to be guessed."""
+    own = hmac.digest(key, b"idempotency", "sha256")
+    return lambda asked: hmac.digest(own, asked, "sha256").hex()
 
 
 class IdempotencyKey(SQLModel, table=True):

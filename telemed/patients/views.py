@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import Field
 
 from telemed.accounts.permissions import Action
-from telemed.consults.worklist.lists import list_of_patient
+from telemed.consults.case.casefile import list_for_patient
 from telemed.core.errors import N_, Conflict, FieldError, Invalid
 from telemed.facilities.service import list_communes
 from telemed.keys import RENDERER, WORK, signed_in
@@ -106,12 +106,11 @@ async def show(request: web.Request) -> web.Response:
     work, actor = request[WORK], signed_in(request)
     patient = await service.get_patient(work, actor, request.match_info["uid"])
     answers = await consents.list_consents(work, actor, patient)
-    assert patient.id is not None
     return page(
         request,
         "patients/show.html",
         patient=patient,
-        cases=await list_of_patient(work, actor, patient.id),
+        cases=await list_for_patient(work, actor, patient),
         commune=next(
             (c.name for c in await list_communes(work) if c.code == patient.commune_code), ""
         ),

@@ -8,6 +8,8 @@ from sqlmodel import Field, SQLModel
 
 from telemed.core.columns import UtcDateTime, ValueEnum, on_create, uid_column
 
+REASON_LENGTH = 300
+
 
 class BookingState(StrEnum):
     """A cancelled booking frees its time."""
@@ -53,7 +55,7 @@ class Booking(SQLModel, table=True):
     )
     booked_by_id: int = Field(foreign_key="person.id")
     cancelled_by_id: int | None = Field(default=None, foreign_key="person.id")
-    reason: str = Field(default="", max_length=300)
+    reason: str = Field(default="", max_length=REASON_LENGTH)
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_
 from sqlalchemy.orm import aliased
@@ -55,8 +55,13 @@ async def list_taken(
 async def list_bookings(
     work: UnitOfWork, actor: Actor, start: datetime, end: datetime
 ) -> list[BookingRow]:
-    """Booked times of the actor as specialist, or of the actor's stations, in a span."""
+    """Booked times of the actor as specialist, or of the actor's stations, in a span.
+
+    A specialist reads of a case as long as they may open it.
+    """
     specialist = aliased(Person)
+    access = timedelta(days=work.settings.case_access_days_after_close)
+    closed_at = col(Consult.closed_at)
     query = (
         select(Booking, Consult, Patient, specialist)
         .join(Consult, col(Consult.id) == col(Booking.consult_id))
@@ -70,6 +75,7 @@ async def list_bookings(
                 and_(
                     col(Booking.specialist_id) == actor.id,
                     col(Consult.assigned_id) == actor.id,
+                    or_(closed_at.is_(None), closed_at >= work.now() - access),
                 ),
                 col(Booking.station_id).in_(actor.station_ids),
             ),

@@ -20,7 +20,7 @@ from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Invalid
 from telemed.patients.models import Patient
 from telemed.scheduling.availability import Hours, Span, check_hours, free_slots
-from telemed.scheduling.models import Booking, BookingState, WeeklyHours
+from telemed.scheduling.models import REASON_LENGTH, Booking, BookingState, WeeklyHours
 from telemed.scheduling.repository import (
     BookingRow,
     find_current,
@@ -183,11 +183,14 @@ async def cancel(work: UnitOfWork, actor: Actor, booking_uid: str, reason: str) 
 
 
 async def release_bookings(work: UnitOfWork, consult: Consult, reason: str) -> None:
-    """Free the time of a case that needs it no more, or left its specialist."""
+    """Free the time of a case that needs it no more, or left its specialist.
+
+    The case keeps the reason whole; the booking as much of it as it holds.
+    """
     booking = await find_current(work, consult)
     if booking is not None:
         booking.state = BookingState.CANCELLED
-        booking.reason = reason
+        booking.reason = reason[:REASON_LENGTH]
         work.session.add(booking)
 
 

@@ -147,9 +147,14 @@ async def _write_over(
 
 
 async def find_draft(work: UnitOfWork, actor: Actor, consult_uid: str) -> SignedRecord | None:
-    """The draft as the server has it, for whoever typed over an older one."""
+    """The draft as the server has it, for whoever typed over an older one; the look is on record."""
     consult = await consults.get_case(work, actor, consult_uid, Action.MINUTES_WRITE)
-    return await records.find_record(work, RecordKind.MINUTES, stream_of("consult", consult.uid))
+    subject = stream_of("consult", consult.uid)
+    record = await records.find_record(work, RecordKind.MINUTES, subject)
+    if record is None or record.state is not RecordState.DRAFT:
+        return None
+    work.audit(AuditTag.MINUTES_READ, actor, subject, patient_id=consult.patient_id)
+    return record
 
 
 async def sign(

@@ -158,8 +158,12 @@ async def save_draft(request: web.Request) -> web.Response:
     try:
         record = await minutes.save_draft(work, actor, _uid(request), typed, revision=body.revision)
     except Conflict as conflict:
+        await work.rollback()
         newer = await minutes.find_draft(work, actor, _uid(request))
-        return _conflict(conflict, newer)
+        answer = _conflict(conflict, newer)
+        # A refusal is rolled back, but whoever is shown the newer text stays on record.
+        await work.commit()
+        return answer
     return json_answer({"revision": record.revision})
 
 

@@ -9,6 +9,7 @@ from telemed.accounts.models import Person
 from telemed.accounts.permissions import Action, Actor, require
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
+from telemed.core.errors import Missing
 from telemed.core.events import append_event, stream_of
 from telemed.core.jobs import enqueue
 from telemed.facilities.models import Facility
@@ -124,8 +125,14 @@ async def list_calls(work: UnitOfWork, actor: Actor) -> list[IncomingCall]:
     require(actor, Action.SESSION_JOIN)
     calls = []
     for session, participant in await list_ringing(work, actor, work.now() - RING):
-        meeting = await get_meeting(work, actor, session.uid)
-        caller = next(each for each in meeting.inside if each.person.id != actor.id)
+        try:
+            meeting = await get_meeting(work, actor, session.uid)
+        except Missing:
+            # Passed on to somebody else while it rang: no business of the actor any more.
+            continue
+        caller = next((each for each in meeting.inside if each.person.id != actor.id), None)
+        if caller is None:
+            continue
         calls.append(
             IncomingCall(
                 session=session,

@@ -128,7 +128,8 @@ async def _choices(request: web.Request, station_id: int | None) -> dict[str, An
 
 
 def _number(text: object) -> int | None:
-    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else None
+    is_key = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10
+    return int(str(text)) if is_key else None
 
 
 @routes.get("/training/sessions", Action.TRANSFER_READ)

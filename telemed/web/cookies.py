@@ -16,8 +16,9 @@ def login_cookie_name(settings: Settings) -> str:
 
 
 def login_token(request: web.Request) -> str | None:
-    """The opaque id that the browser holds."""
-    return request.cookies.get(login_cookie_name(request.app[SETTINGS]))
+    """The opaque id that the browser holds; nothing that we could not have given it."""
+    token = request.cookies.get(login_cookie_name(request.app[SETTINGS]))
+    return token if token and token.isascii() else None
 
 
 def set_login_token(request: web.Request, response: web.StreamResponse, token: str) -> None:

@@ -8,7 +8,6 @@ The socket path passes through the first two only: a socket lives longer than a 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -38,7 +37,7 @@ from telemed.core.idempotency import (
     find_answer,
     keep_answer,
 )
-from telemed.keys import ACCOUNTS, ACTOR, DATABASE, LOCALE, RENDERER, REQUEST_ID, WORK
+from telemed.keys import ACCOUNTS, ACTOR, DATABASE, FINGERPRINT, LOCALE, RENDERER, REQUEST_ID, WORK
 from telemed.web.cookies import LOCALE_COOKIE, login_token
 from telemed.web.parsing import (
     FORM_TYPES,
@@ -263,7 +262,7 @@ async def _asked_key(request: web.Request, route: Route) -> AskedKey | None:
             "idempotency_key_malformed", N_("Khóa gửi lại chưa đúng dạng"), field="Idempotency-Key"
         )
     asked = f"{request.method} {request.path_qs}\n".encode() + await request.read()
-    return AskedKey(actor.id, key, hashlib.sha256(asked).hexdigest())
+    return AskedKey(actor.id, key, request.app[FINGERPRINT](asked))
 
 
 def _told(response: web.StreamResponse, *names: str) -> dict[str, str]:

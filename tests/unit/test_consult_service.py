@@ -270,14 +270,3 @@ async def test_a_station_sees_nothing_of_a_draft_of_another(
     coordinator = await make.actor(Role.COORDINATOR)
     with pytest.raises(Missing):
         await service.get_case(work, coordinator, thrown_away.consult.uid, Action.CONSULT_TRIAGE)
-
-
-async def test_treating_specialists_are_those_who_hold_a_case_now(
-    work: UnitOfWork, make: Factory
-) -> None:
-    case = await make.case(S.PAUSED)
-    assert case.patient.id
-    assert await service.list_treating(work, case.patient.id) == {case.specialist.id}
-    await service.mark_answered(work, case.specialist, case.consult)
-    await service.close(work, case.doctor, case.consult)
-    assert await service.list_treating(work, case.patient.id) == frozenset()

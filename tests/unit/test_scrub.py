@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import date
 
@@ -146,3 +147,23 @@ def test_a_place_loses_its_name_with_or_without_its_kind() -> None:
 def test_what_is_too_short_to_be_told_apart_hides_nothing(secret: str) -> None:
     text = "An toàn – không đau"
     assert scrub(text, secrets=[secret]) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["BN Thu Ha", "thu ha", "bn Nguyen Thu Ha", "BN HA", "Thị Thu Hà", "Nguyễn Hà", "bệnh nhân Ha"],
+)
+def test_the_last_words_of_a_name_are_hidden_with_and_without_marks(text: str) -> None:
+    hidden = scrub(f"Tối qua {text} đau bụng", names=["Nguyễn Thị Thu Hà"])
+    assert not re.search(r"thu|h[àa]\b|nguy", hidden, re.IGNORECASE)
+    assert hidden.endswith("đau bụng")
+
+
+def test_a_bare_name_with_a_capital_inside_a_sentence_is_hidden() -> None:
+    hidden = scrub("Sáng nay Pao mệt. Pao là một từ khác", names=["Giàng A Páo"])
+    assert hidden == f"Sáng nay {HIDDEN} mệt. Pao là một từ khác"
+
+
+def test_a_text_of_nothing_but_names_is_hidden_whole() -> None:
+    hidden = scrub("Hà " * 10_000, names=["Nguyễn Thị Thu Hà"])
+    assert hidden == f"{HIDDEN} " * 10_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import pytest
 from aiohttp import web
 
 from telemed.accounts.permissions import Action, Actor, Role
@@ -40,3 +41,19 @@ async def test_an_unknown_address_is_answered_alike_to_everybody(
     doctor = await signed_in(await make.actor(Role.COMMUNE_DOCTOR))
     assert (await client.get("/nowhere")).status == 404
     assert (await doctor.get("/nowhere")).status == 404
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "9" * 5000, "-1", "²"])
+async def test_an_odd_station_of_a_new_log_is_no_station(
+    make: Factory, signed_in: Callable[[Actor], Awaitable[Client]], number: str
+) -> None:
+    browser = await signed_in(await make.actor(Role.TRAINER))
+    answer = await browser.get("/training/sessions/new", params={"station": number})
+    assert answer.status == 200
+    refused = await browser.post("/training/sessions/new", data={"station": number})
+    assert refused.status == 422
+
+
+async def test_a_cookie_that_we_cannot_have_given_is_none(client: Client) -> None:
+    answer = await client.get("/home", headers={"Cookie": "telemed=\udcff"}, allow_redirects=False)
+    assert answer.status == 303

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from aiohttp import ClientResponse
@@ -15,9 +17,16 @@ from telemed.accounts.permissions import Actor, Role
 from telemed.core.clock import FakeClock
 from telemed.core.db import Database
 from telemed.core.errors import Invalid
-from telemed.core.idempotency import KEPT, AskedKey, IdempotencyKey, find_answer, keep_answer
+from telemed.core.idempotency import (
+    KEPT,
+    AskedKey,
+    IdempotencyKey,
+    find_answer,
+    fingerprints,
+    keep_answer,
+)
 from telemed.training.models import TransferLog
-from tests.conftest import Client
+from tests.conftest import Client, make_settings
 from tests.factories import Factory
 
 SignIn = Callable[[Actor], Awaitable[Client]]
@@ -205,3 +214,14 @@ async def test_a_stored_answer_is_found_by_person_key_and_body(database: Databas
         with pytest.raises(Invalid):
             await find_answer(work, AskedKey(1, "k", "other"))
         assert (await work.session.exec(select(col(IdempotencyKey.body)))).all() == [b""]
+
+
+async def test_what_is_kept_of_a_body_cannot_be_guessed_without_the_key(
+    office: Office, database: Database
+) -> None:
+    await office.send()
+    (row,) = await stored(database)
+    asked = f"POST {PATH}\n{urlencode(office.form)}".encode()
+    assert row.request_hash != hashlib.sha256(asked).hexdigest()
+    assert row.request_hash == fingerprints(make_settings().signing_key())(asked)
+    assert fingerprints(b"one")(b"asked") != fingerprints(b"other")(b"asked")

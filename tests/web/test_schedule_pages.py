@@ -15,11 +15,11 @@ from sqlmodel import select
 from telemed.accounts.permissions import Actor, Role
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import Consult
-from telemed.core.clock import LOCAL_ZONE
+from telemed.core.clock import LOCAL_ZONE, FakeClock
 from telemed.core.db import Database, UnitOfWork
 from telemed.scheduling import service
 from telemed.scheduling.availability import Hours
-from telemed.scheduling.models import Booking
+from telemed.scheduling.models import Booking, BookingState
 from tests.conftest import Client
 from tests.factories import Case, Factory
 
@@ -269,3 +269,30 @@ async def test_whoever_has_no_patients_sees_an_empty_week(
     assert room.case.patient.full_name not in page
     trainer = await signed_in(await make.actor(Role.TRAINER))
     assert (await trainer.get("/schedule")).status == 403
+
+
+async def test_a_long_reason_frees_the_time_as_well(room: Room, database: Database) -> None:
+    await room.book()
+    answer = await room.specialist.post(
+        f"/consults/{room.case.consult.uid}/release",
+        data={"reason": "ệ" * 500},
+        allow_redirects=False,
+    )
+    assert answer.status == 303
+    (booking,) = await bookings(database)
+    assert (booking.state, len(booking.reason)) == (BookingState.CANCELLED, 300)
+
+
+async def test_a_past_time_names_nobody_once_the_case_may_be_opened_no_more(
+    room: Room, work: UnitOfWork, signed_in: SignIn, clock: FakeClock
+) -> None:
+    await room.book()
+    page = "/schedule?day=24/11/2026"
+    assert room.case.patient.full_name in await (await room.specialist.get(page)).text()
+    consult = await work.session.get_one(Consult, room.case.consult.id, populate_existing=True)
+    consult.closed_at = clock.now()
+    work.session.add(consult)
+    await work.commit()
+    clock.advance(timedelta(days=31))
+    later = await signed_in(room.case.specialist)
+    assert room.case.patient.full_name not in await (await later.get(page)).text()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from telemed.accounts.permissions import Actor, Role
+from telemed.consults import handling
 from telemed.consults.lifecycle import ConsultState
 from telemed.core.columns import new_uid
 from telemed.core.db import UnitOfWork
@@ -127,3 +128,19 @@ async def test_a_technique_is_handed_over_in_the_same_room(
     await work.commit()
     text = await (await client.get(f"/sessions/{live.uid}")).text()
     assert "Buổi gọi đã kết thúc" in text
+
+
+async def test_a_call_about_a_case_that_was_handed_back_hides_no_other(
+    signed_in: SignedIn, work: UnitOfWork, make: Factory, case: Case
+) -> None:
+    stale = await opening.open_for_consult(work, case.doctor, case.consult.uid)
+    await service.enter(work, case.doctor, stale.uid, resumes=False)
+    await handling.release(work, case.specialist, case.consult.uid, "Không đúng chuyên khoa")
+    other = await make.case(ConsultState.ACCEPTED, specialist=case.specialist)
+    ringing = await opening.open_for_consult(work, other.doctor, other.consult.uid)
+    await service.enter(work, other.doctor, ringing.uid, resumes=False)
+    await work.commit()
+    client = await signed_in(case.specialist)
+    answer = await client.get("/sessions/ringing")
+    (call,) = (await answer.json())["calls"]
+    assert call["url"] == f"/sessions/{ringing.uid}"

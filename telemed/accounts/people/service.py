@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select
+from sqlmodel import col
 
 from telemed.accounts.activation import issue_code
 from telemed.accounts.logins import list_roles, revoke_logins
@@ -241,8 +241,3 @@ async def issue_code_by_command(
         if person.state is PersonState.DISABLED:
             raise Conflict("person_disabled", N_("Tài khoản đang khóa. Mở khóa trước khi cấp mã."))
         return await issue_code(work, lasts, None, person)
-
-
-async def find_person_id(work: UnitOfWork, uid: str) -> int | None:
-    """The key of the person that a URL names, or None."""
-    return (await work.session.exec(select(Person.id).where(col(Person.uid) == uid))).one_or_none()

@@ -81,6 +81,12 @@ async def create_draft(work: UnitOfWork, actor: Actor, patient_uid: str) -> Cons
     return consult
 
 
+async def note_read(work: UnitOfWork, actor: Actor, uid: str) -> None:
+    """Put on record that somebody was shown a draft that is newer than theirs. Raises Missing."""
+    consult = await get_case(work, actor, uid, Action.CONSULT_REQUEST)
+    _audit(work, actor, consult, AuditTag.CONSULT_READ)
+
+
 async def save_draft(
     work: UnitOfWork, actor: Actor, uid: str, revision: int, fields: Mapping[str, str]
 ) -> ConsultDraft:

@@ -13,7 +13,7 @@ from telemed.accounts.permissions import Action
 from telemed.consults import icd
 from telemed.consults.clocks import limit_minutes
 from telemed.consults.lifecycle import ConsultState
-from telemed.consults.models import ConsultDraft, Urgency
+from telemed.consults.models import Urgency
 from telemed.consults.request import page as request_page
 from telemed.consults.request import service as request
 from telemed.consults.request.fields import (
@@ -169,7 +169,7 @@ async def _autosave(req: web.Request) -> web.StreamResponse:
     try:
         draft = await request.save_draft(work, actor, _uid(req), body.revision, fields)
     except DraftConflict as conflict:
-        return _conflict_answer(req, conflict)
+        return await _conflict_answer(req, conflict)
     sections = await request_page.list_sections(work, draft)
     return json_answer(
         {
@@ -283,7 +283,7 @@ async def _conflict_page(
     """Both texts on one page: what was typed in the form, what is kept beside it."""
     work, actor = req[WORK], signed_in(req)
     if wants_json(req):
-        return _conflict_answer(req, conflict)
+        return await _conflict_answer(req, conflict)
     await work.rollback()
     form = await request_page.reopen_page(work, actor, _uid(req), fields, is_sent=False)
     answer = page(req, _FORM, errors={}, **await _context(req, form, conflict=conflict))
@@ -293,13 +293,16 @@ async def _conflict_page(
     return answer
 
 
-def _conflict_answer(req: web.Request, conflict: DraftConflict) -> web.StreamResponse:
-    draft: ConsultDraft = conflict.draft
+async def _conflict_answer(req: web.Request, conflict: DraftConflict) -> web.StreamResponse:
+    work, draft = req[WORK], conflict.draft
     body = {
         "code": conflict.code,
         "message": req.app[RENDERER].text(req, conflict.message),
         "current": {"revision": draft.revision, "values": to_values(draft.fields)},
     }
+    await work.rollback()
+    await request.note_read(work, signed_in(req), _uid(req))
+    await work.commit()
     return json_answer(body, status=HTTPStatus.CONFLICT)
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import col, select
 
 from telemed.accounts.activation import activate, issue_code
-from telemed.accounts.models import ActivationCode, LoginSession, Person
+from telemed.accounts.models import ActivationCode, LoginSession, Person, PersonState
 from telemed.accounts.passwords import PasswordHasher, Verdict
 from telemed.accounts.permissions import Role
 from telemed.accounts.service import (
@@ -24,7 +24,7 @@ from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Invalid, Throttled
 from telemed.core.records import SignatureMethod
 from tests.factories import Factory
-from tests.people import PASSWORD, acting, code_at, enter
+from tests.people import HERE, PASSWORD, acting, code_at, enter
 
 NEW = "mưa rào trên mái tôn cũ"
 
@@ -178,3 +178,25 @@ async def test_an_activation_code_is_kept_as_a_hash_and_has_100_random_bits(
     assert {len(code.replace("-", "")) for code in codes} == {20}
     assert [row.used_at is None for row in kept].count(True) == 1
     assert not any(code in row.code_hash for row in kept for code in codes)
+
+
+async def test_an_account_that_is_disabled_meanwhile_stays_so(
+    accounts: Accounts, work: UnitOfWork, make: Factory
+) -> None:
+    person = await make.person(Role.COMMUNE_DOCTOR, sign_in_name="bs.moi")
+    code = await issue_code(work, timedelta(hours=72), None, person)
+    await work.commit()
+
+    class Disabling(PasswordHasher):
+        async def hash(self, password: str) -> str:
+            async with accounts.database.work() as other:
+                (await other.session.get_one(Person, person.id)).state = PersonState.DISABLED
+            return await super().hash(password)
+
+    slow = replace(accounts, hasher=Disabling(memory_kib=8, threads=1))
+    with pytest.raises(Invalid):
+        async with accounts.database.work() as unit:
+            await activate(unit, slow, code=code, new_password=NEW, network=HERE)
+    slow.hasher.close()
+    async with accounts.database.read() as reader:
+        assert (await reader.session.get_one(Person, person.id)).state is PersonState.DISABLED
