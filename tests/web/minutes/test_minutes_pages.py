@@ -5,82 +5,21 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
 from html import unescape
 
 import pytest
-from aiohttp import ClientResponse
 from sqlmodel import col, select
 
-from telemed.accounts.models import Person
-from telemed.accounts.permissions import Actor, Role
+from telemed.accounts.permissions import Role
 from telemed.accounts.service import Accounts
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import Consult
 from telemed.core.audit import AuditRecord, AuditTag
-from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.records import Signature, SignatureMethod, SignedRecord
-from tests.conftest import Client
-from tests.factories import Case, Factory
-from tests.people import PASSWORD, code_at, give_password, give_second_factor
-
-SignIn = Callable[[Actor], Awaitable[Client]]
-SCRIPT = {"Sec-Fetch-Mode": "cors", "Accept": "application/json"}
-TYPED = {"conclusion_1": "Ở lại trạm, theo dõi SpO2", "advice": "Thở oxy", "referral": "stay"}
-
-
-@dataclass
-class Room:
-    """A case in hand, both its browsers, and what the specialist proves to be one with."""
-
-    case: Case
-    doctor: Client
-    specialist: Client
-    secret: str
-    clock: FakeClock
-
-    @property
-    def path(self) -> str:
-        return f"/consults/{self.case.consult.uid}/minutes"
-
-    async def sign(self, code: str | None = None, **changes: str) -> ClientResponse:
-        """Sign, unless told otherwise with the code that the authenticator shows now."""
-        shown = self.code() if code is None else code
-        form = TYPED | {"password": PASSWORD, "code": shown} | changes
-        return await self.specialist.post(f"{self.path}/sign", data=form)
-
-    def code(self) -> str:
-        self.clock.advance(timedelta(seconds=30))
-        return code_at(self.secret, self.clock.now())
-
-    async def decide(self, **changes: str) -> ClientResponse:
-        form = {"verdict": "accepted", "password": PASSWORD} | changes
-        return await self.doctor.post(f"{self.path}/decision", data=form)
-
-    async def keep(self, values: dict[str, str], revision: int = 0) -> ClientResponse:
-        body = {"revision": revision, "values": values}
-        return await self.specialist.post(f"{self.path}/draft", json=body, headers=SCRIPT)
-
-
-@pytest.fixture
-async def room(
-    work: UnitOfWork,
-    make: Factory,
-    accounts: Accounts,
-    signed_in: SignIn,
-    clock: FakeClock,
-) -> Room:
-    case = await make.case(ConsultState.ACCEPTED)
-    people = [
-        await work.session.get_one(Person, actor.id) for actor in (case.specialist, case.doctor)
-    ]
-    for person in people:
-        await give_password(work, accounts, person)
-    secret = await give_second_factor(work, accounts, people[0])
-    return Room(case, await signed_in(case.doctor), await signed_in(case.specialist), secret, clock)
+from tests.factories import Factory
+from tests.people import PASSWORD, give_password
+from tests.web.minutes.desk import SCRIPT, TYPED, Room, SignIn
 
 
 async def state_of(database: Database) -> str:
@@ -386,30 +325,3 @@ async def test_strangers_cannot_tell_these_minutes_from_none(
             answer = await stranger.get(f"/consults/{uid}/minutes{page}", headers=SCRIPT)
             told.append((answer.status, (await answer.json())["message"]))
         assert told == [(404, "Không tìm thấy nội dung này")] * 2
-
-
-async def test_a_script_that_types_too_late_is_not_shown_what_was_signed(room: Room) -> None:
-    await room.keep(TYPED)
-    await room.sign()
-    late = await room.keep({"advice": "Thêm một dòng"}, revision=1)
-    told = await late.json()
-    assert (late.status, told["code"], told["current"]) == (409, "minutes_closed", None)
-
-
-async def test_whoever_may_read_the_case_no_more_gets_nothing_by_writing(
-    room: Room, signed_in: SignIn
-) -> None:
-    await room.sign()
-    await room.decide()
-    room.clock.advance(timedelta(days=31))
-    room.specialist = await signed_in(room.case.specialist)
-    assert (await room.keep({})).status == 404
-
-
-async def test_a_newer_draft_that_is_shown_is_on_record(room: Room, database: Database) -> None:
-    await room.keep(TYPED)
-    assert (await room.keep({"advice": "Khác"})).status == 409
-    async with database.read() as work:
-        query = select(AuditRecord).where(col(AuditRecord.tag) == AuditTag.MINUTES_READ)
-        (record,) = (await work.session.exec(query)).all()
-    assert record.person_id == room.case.specialist.id
