@@ -74,6 +74,12 @@ class SignForm(Body):
     code: Annotated[str, Field(max_length=10)] = ""
 
 
+class LogSignForm(SignForm):
+    """Who signs, and what they have seen."""
+
+    revision: Annotated[int, Field(ge=0)] = 0
+
+
 class AddendumForm(SignForm):
     """An addition, signed."""
 
@@ -256,10 +262,10 @@ async def _show_who(request: web.Request, actor: Actor, form: SignForm) -> Signa
 @routes.post("/training/sessions/{uid}/sign", Action.TRANSFER_SIGN, on_invalid=_show_again)
 async def sign(request: web.Request) -> web.Response:
     """Sign as trainer or trainee."""
-    form = await read_form(request, SignForm)
+    form = await read_form(request, LogSignForm)
     actor, uid = signed_in(request), request.match_info["uid"]
     method = await _show_who(request, actor, form)
-    await transfers.sign(request[WORK], actor, uid, method)
+    await transfers.sign(request[WORK], actor, uid, method, revision=form.revision)
     return see_other(request, f"/training/sessions/{uid}", notice="transfer_signed")
 
 

@@ -225,16 +225,22 @@ async def _set_members(work: UnitOfWork, log: TransferLog, given: TransferInput)
     await work.session.flush()
 
 
-async def sign(work: UnitOfWork, actor: Actor, uid: str, method: SignatureMethod) -> TransferLog:
+async def sign(
+    work: UnitOfWork, actor: Actor, uid: str, method: SignatureMethod, *, revision: int
+) -> TransferLog:
     """Sign as trainer or trainee. A trainer's first signature fixes the log for ever.
 
-    Raises Missing (to a trainee also before a trainer has signed), Conflict (signed already).
+    Raises Missing (to a trainee also before a trainer has signed), Conflict (signed already),
+    Invalid when a draft was changed since `revision`.
     """
     log, members = await _get(work, actor, uid, Action.TRANSFER_SIGN, lock=True)
     require(actor, Action.TRANSFER_READ, _facts(log, members))
     mine = [member for member, _ in members if member.person_id == actor.id]
     record = await records.find_record(work, RecordKind.TRANSFER_LOG, _subject(log))
     if record is None:
+        if log.revision != revision:
+            text = N_("Nhật ký vừa được đổi. Đọc lại rồi ký.")
+            raise Invalid("changed_meanwhile", text, field="revision")
         station = await work.session.get_one(Facility, log.station_id)
         content = fixed_content(log, station, members)
         record = await records.create_draft(

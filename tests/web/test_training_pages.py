@@ -217,7 +217,7 @@ async def test_a_session_is_logged_signed_countersigned_and_found(
     path = saved.url.path
     assert "Máy chủ đã nhận nhật ký, chưa ký" in await saved.text()
     assert (await lesson.trainee.get(path)).status == 404
-    form = {"password": PASSWORD, "code": lesson.code()}
+    form = {"password": PASSWORD, "code": lesson.code(), "revision": "1"}
     signed = await lesson.teacher.post(f"{path}/sign", data=form)
     assert "Đã ký nhật ký chuyển giao" in await signed.text()
     waiting = await (await lesson.trainee.get("/training/sessions")).text()
@@ -300,6 +300,21 @@ async def test_a_draft_is_changed_and_a_stale_change_is_told(
     assert (log.technique_name, log.evaluation) == ("Đặt nội khí quản", "Đặt đầu dò đúng")
 
 
+async def test_nobody_signs_a_draft_they_did_not_see(lesson: Lesson, database: Database) -> None:
+    path = (await lesson.write()).url.path
+    seen = value_of(await (await lesson.teacher.get(path)).text(), "revision") or ""
+    form = lesson.form | {"revision": seen, "technique_name": "Đặt nội khí quản"}
+    assert (await lesson.teacher.post(f"{path}/edit", data=form)).status == 200
+    proof = {"password": PASSWORD, "code": lesson.code(), "revision": seen}
+    refused = await lesson.teacher.post(f"{path}/sign", data=proof)
+    page = await refused.text()
+    assert (refused.status, list(faults(page))) == (422, ["revision"])
+    assert "Đặt nội khí quản" in page
+    assert value_of(page, "revision") not in {None, seen}
+    (_, (log,)) = await rows(database)
+    assert (log.state, log.record_uid) == (TransferState.DRAFT, None)
+
+
 async def test_nobody_signs_without_showing_who_they_are(
     lesson: Lesson, database: Database
 ) -> None:
@@ -318,7 +333,7 @@ async def test_nobody_signs_without_showing_who_they_are(
 
 async def test_a_trainee_adds_to_what_is_signed(lesson: Lesson) -> None:
     path = (await lesson.write()).url.path
-    form = {"password": PASSWORD, "code": lesson.code()}
+    form = {"password": PASSWORD, "code": lesson.code(), "revision": "1"}
     await lesson.teacher.post(f"{path}/sign", data=form)
     addition = {"text": "Tôi chỉ <b>quan sát</b>", "reason": "Sửa số ca", "password": PASSWORD}
     page = await (await lesson.trainee.post(f"{path}/addenda", data=addition)).text()

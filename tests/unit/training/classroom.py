@@ -35,4 +35,4 @@ class Class:
 
 async def sign(work: UnitOfWork, actor: Actor, log: TransferLog) -> TransferLog:
     """Sign as whatever the actor is in the log."""
-    return await transfers.sign(work, actor, log.uid, METHOD)
+    return await transfers.sign(work, actor, log.uid, METHOD, revision=log.revision)

@@ -155,6 +155,7 @@ async def test_fifty_signatures_at_once_are_one_of_each(
     database: Database, work: UnitOfWork, lesson: Class
 ) -> None:
     log = await transfers.start(work, lesson.author, lesson.given)
+    revision = log.revision
     await work.commit()
 
     async def attempt(act: Callable[[UnitOfWork], Awaitable[object]]) -> str:
@@ -166,7 +167,7 @@ async def test_fifty_signatures_at_once_are_one_of_each(
         return "done"
 
     def signing(actor: Actor) -> Callable[[UnitOfWork], Awaitable[object]]:
-        return lambda other: transfers.sign(other, actor, log.uid, METHOD)
+        return lambda other: transfers.sign(other, actor, log.uid, METHOD, revision=revision)
 
     first = await asyncio.gather(*(attempt(signing(lesson.author)) for _ in range(HANDS)))
     assert Counter(first) == {"done": 1, "signed_already": HANDS - 1}
