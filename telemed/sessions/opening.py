@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from sqlalchemy import delete, exists
 from sqlmodel import col, select
 
 from telemed.accounts.permissions import Action, Actor, Role, require
@@ -17,10 +18,10 @@ from telemed.core.errors import N_, Conflict
 from telemed.core.events import append_event, open_stream, stream_of
 from telemed.core.jobs import enqueue
 from telemed.sessions.access import Meeting, get_meeting
-from telemed.sessions.lifecycle import SessionKind
-from telemed.sessions.models import LiveSession, Participant, ParticipantRole
-from telemed.sessions.repository import find_open
-from telemed.sessions.ringing import call_absent
+from telemed.sessions.lifecycle import SessionKind, SessionState
+from telemed.sessions.models import Attendance, LiveSession, Participant, ParticipantRole
+from telemed.sessions.repository import find_meeting, find_open
+from telemed.sessions.ringing import call_absent, silence
 
 EMPTY_ENDS_AFTER = timedelta(minutes=30)
 CALLABLE = frozenset(
@@ -88,6 +89,33 @@ async def open_for_transfer(
     meeting = await get_meeting(work, actor, session.uid)
     await call_absent(work, meeting, by=actor)
     return session
+
+
+async def call_for_transfer(
+    work: UnitOfWork, actor: Actor, uid: str, members: Mapping[int, ParticipantRole]
+) -> bool:
+    """Call those who are in the log by now into its open room. False when the room is over."""
+    require(actor, Action.TRANSFER_WRITE)
+    meeting = await find_meeting(work, uid, lock=True)
+    if meeting is None or meeting.session.state is SessionState.ENDED:
+        return False
+    for member in meeting.members:
+        if member.person.id not in members:
+            await _uninvite(work, member.participant)
+            await silence(work, member.person.uid)
+    for person_id, role in members.items():
+        if meeting.find(person_id) is None:
+            await _invite(work, meeting.session, person_id, role)
+    await call_absent(work, await get_meeting(work, actor, uid), by=actor)
+    return True
+
+
+async def _uninvite(work: UnitOfWork, participant: Participant) -> None:
+    """Whoever has been inside belongs to the attendance, and stays in it."""
+    been_inside = exists().where(col(Attendance.participant_id) == participant.id)
+    await work.session.exec(
+        delete(Participant).where(col(Participant.id) == participant.id, ~been_inside)
+    )
 
 
 async def _open(

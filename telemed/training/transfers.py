@@ -20,10 +20,8 @@ from telemed.core.errors import N_, Conflict, FieldError, Invalid, Missing
 from telemed.core.records import RecordKind, SignatureMethod, SignedRecord
 from telemed.core.text import fold
 from telemed.facilities.models import Facility, FacilityKind
-from telemed.sessions.lifecycle import SessionState
 from telemed.sessions.models import LiveSession, ParticipantRole
-from telemed.sessions.opening import open_for_transfer
-from telemed.sessions.service import ring
+from telemed.sessions.opening import call_for_transfer, open_for_transfer
 from telemed.training.models import (
     TransferLog,
     TransferMember,
@@ -355,13 +353,12 @@ async def start_session(work: UnitOfWork, actor: Actor, uid: str) -> LiveSession
     Raises Missing, Conflict (signed).
     """
     log = await _get_draft(work, actor, uid)
-    earlier = await work.session.get(LiveSession, log.session_id) if log.session_id else None
-    if earlier is not None and earlier.state is not SessionState.ENDED:
-        await ring(work, actor, earlier.uid)
-        return earlier
     members = {log.author_id: ParticipantRole.TRAINER}
     for member, _ in await list_members(work, [log.id or 0]):
         members[member.person_id] = ParticipantRole(member.part.value)
+    earlier = await work.session.get(LiveSession, log.session_id) if log.session_id else None
+    if earlier and await call_for_transfer(work, actor, earlier.uid, members):
+        return earlier
     session = await open_for_transfer(
         work,
         actor,

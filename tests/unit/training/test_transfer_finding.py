@@ -142,6 +142,30 @@ async def test_the_same_people_meet_in_a_room_of_the_same_kind(
     assert opened.session == another
 
 
+async def test_a_second_call_reaches_those_who_are_in_the_log_by_then(
+    work: UnitOfWork, make: Factory, lesson: Class
+) -> None:
+    stays, leaves = lesson.trainees
+    first = replace(lesson.given, trainer_ids=[lesson.author.id])
+    log = await transfers.start(work, lesson.author, first)
+    live = await transfers.start_session(work, lesson.author, log.uid)
+    await work.session.flush()
+    late = await make.actor(Role.COMMUNE_DOCTOR, at=lesson.station)
+    given = replace(lesson.given, trainee_ids=[stays.id, late.id])
+    await transfers.change(work, lesson.author, log.uid, given, revision=log.revision)
+    again = await transfers.start_session(work, lesson.trainer, log.uid)
+    assert again.uid == live.uid
+    meeting = await sessions.get(work, late, live.uid)
+    assert {member.person.id for member in meeting.members} == {
+        lesson.author.id,
+        lesson.trainer.id,
+        stays.id,
+        late.id,
+    }
+    with pytest.raises(Missing):
+        await sessions.get(work, leaves, live.uid)
+
+
 async def test_a_signed_log_calls_nobody(work: UnitOfWork, lesson: Class) -> None:
     log = await transfers.start(work, lesson.author, lesson.given)
     await sign(work, lesson.author, log)
