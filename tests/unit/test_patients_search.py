@@ -73,7 +73,7 @@ async def test_a_specialist_has_no_registry(
     work: UnitOfWork, patient: Patient, make: Factory
 ) -> None:
     specialist = await make.actor(Role.SPECIALIST)
-    with pytest.raises(Missing):
+    with pytest.raises(Denied):
         await service.get_patient(work, specialist, patient.uid)
     with pytest.raises(Denied):
         await service.search(work, specialist, "")

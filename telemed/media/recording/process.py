@@ -55,7 +55,8 @@ class Session:
                 time.sleep(TICK_SECONDS / 5)
                 return
             except ConnectionError:
-                datagram = b""
+                # A server that died without reading our wishes; what it sent before still waits.
+                continue
             if not datagram:
                 self._is_over = True
                 return

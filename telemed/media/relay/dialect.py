@@ -1,4 +1,4 @@
-"""What the relay understands beyond aiortc: header extensions, feedback kinds and redundant voice.
+"""What the relay does beyond aiortc: header extensions, feedback kinds, redundant voice, loopback.
 
 aiortc negotiates from two lists of its module `codecs`. They belong to the process, so only the
 relay's own process (and tests of it) may call `learn`.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from aioice import ice
 from aiortc.codecs import CODECS, HEADER_EXTENSIONS, is_rtx
 from aiortc.rtcrtpparameters import (
     RTCRtcpFeedback,
@@ -53,6 +54,17 @@ def learn() -> None:
             parameters={"111/111": None},
         )
     )
+    _reach_this_machine()
+
+
+def _reach_this_machine() -> None:
+    """Gather the loopback address where there is no other: a machine without a network."""
+    gather = ice.get_host_addresses
+
+    def addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:  # noqa: FBT001 - as aioice has it
+        return gather(use_ipv4, use_ipv6) or ["127.0.0.1"]
+
+    ice.get_host_addresses = addresses
 
 
 def _vp8() -> int | None:

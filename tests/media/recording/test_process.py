@@ -193,8 +193,9 @@ def test_without_its_server_a_recorder_finishes_its_files(tmp_path: Path) -> Non
             pass_fds=(theirs.fileno(),),
         )
         theirs.close()
-        now = time.monotonic()
-        ours.send(wire.pack_order(wire.Order(wire.OrderKind.ADD, 1, now)))
+        # Held back until the end, however slowly the process starts.
+        began = time.monotonic() + PATIENCE_SECONDS
+        ours.send(wire.pack_order(wire.Order(wire.OrderKind.ADD, 1, began)))
         play(Wire(ours), 5)
     process.wait(PATIENCE_SECONDS)
     assert names(tmp_path) == ["call-1.webm"]
