@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from telemed.accounts.permissions import Actor
+from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict
 from telemed.core.events import Event, append_event, last_number, list_events, stream_of
@@ -63,6 +64,22 @@ async def read_log(work: UnitOfWork, meeting: Meeting, after: int, limit: int = 
         )
     last = shown[-1].number if shown else await last_number(work, stream)
     return LogPage(tuple(entries), last, len(found) > limit)
+
+
+async def list_said(work: UnitOfWork, actor: Actor, meeting: Meeting) -> list[LogEntry]:
+    """Everything that was written in the room, for whoever may look back; the look is on record."""
+    said: list[LogEntry] = []
+    page = await read_log(work, meeting, 0)
+    said += page.entries
+    while page.has_more:
+        page = await read_log(work, meeting, page.last_number)
+        said += page.entries
+    consult, subject = meeting.consult, stream_of("session", meeting.session.uid)
+    if consult is not None:
+        work.audit(AuditTag.CONSULT_READ, actor, subject, patient_id=consult.patient_id)
+    else:
+        work.audit(AuditTag.TRANSFER_READ, actor, subject)
+    return [entry for entry in said if entry.kind == "chat"]
 
 
 async def say(work: UnitOfWork, actor: Actor, uid: str, text: str, key: str) -> int:

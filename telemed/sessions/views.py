@@ -12,6 +12,7 @@ from telemed.keys import RENDERER, SIGNALING, WORK, signed_in
 from telemed.sessions import minutes, opening, ringing, service
 from telemed.sessions.attendance import list_attendance
 from telemed.sessions.lifecycle import SessionState
+from telemed.sessions.log import list_said
 from telemed.sessions.models import ParticipantRole
 from telemed.sessions.quality import service as quality
 from telemed.web.parsing import Body, read_body
@@ -79,6 +80,7 @@ async def room(request: web.Request) -> web.Response:
     context: dict[str, Any] = {"live": meeting.session, "consult": meeting.consult}
     if meeting.session.state is SessionState.ENDED:
         stays = await list_attendance(work, meeting.session)
+        context["said"] = await list_said(work, actor, meeting)
         context["records"] = await quality.list_records(work, meeting.session)
         can_call = meeting.consult is not None and meeting.consult.state in opening.CALLABLE
         return page(request, "sessions/over.html", stays=stays, can_call=can_call, **context)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
+from sqlmodel import col, select
 
 from telemed.accounts.permissions import Actor, Role
 from telemed.consults import handling
 from telemed.consults.lifecycle import ConsultState
+from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.columns import new_uid
 from telemed.core.db import UnitOfWork
-from telemed.sessions import opening, service
+from telemed.sessions import log, opening, service
 from telemed.sessions.models import LiveSession
 from tests.conftest import Client
 from tests.factories import Case, Factory
@@ -144,3 +146,28 @@ async def test_a_call_about_a_case_that_was_handed_back_hides_no_other(
     answer = await client.get("/sessions/ringing")
     (call,) = (await answer.json())["calls"]
     assert call["url"] == f"/sessions/{ringing.uid}"
+
+
+async def test_what_was_written_in_a_call_can_be_read_when_it_is_over(
+    signed_in: SignedIn, work: UnitOfWork, make: Factory, case: Case, live: LiveSession
+) -> None:
+    await service.enter(work, case.doctor, live.uid, resumes=False)
+    await service.enter(work, case.specialist, live.uid, resumes=False)
+    await service.settle(work, live.uid, case.specialist)
+    await log.say(work, case.specialist, live.uid, "Adrenalin 0,3 mg <tiêm bắp>", "k1")
+    await service.end(work, case.specialist, live.uid)
+    await work.commit()
+    client = await signed_in(case.doctor)
+    text = await (await client.get(f"/sessions/{live.uid}")).text()
+    assert "Adrenalin 0,3 mg &lt;tiêm bắp&gt;" in text
+    assert (
+        f'href="/sessions/{live.uid}"'
+        in await (await client.get(f"/consults/{case.consult.uid}")).text()
+    )
+    query = select(AuditRecord).where(col(AuditRecord.subject) == f"session:{live.uid}")
+    read = (
+        await work.session.exec(query.where(col(AuditRecord.tag) == AuditTag.CONSULT_READ))
+    ).all()
+    assert [record.person_id for record in read] == [case.doctor.id]
+    stranger = await signed_in(await make.actor(Role.COMMUNE_DOCTOR))
+    assert (await stranger.get(f"/sessions/{live.uid}")).status == 404

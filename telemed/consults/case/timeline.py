@@ -62,6 +62,7 @@ class Moment:
     to: str = ""
     reason: str = ""
     starts_at: datetime | None = None
+    session: str = ""
     count: int = 1
 
 
@@ -98,6 +99,7 @@ def _moment(event: Event, people: Mapping[int, PersonCard]) -> Moment:
         to=_target(event.data),
         reason=str(event.data.get("reason", "")),
         starts_at=_moment_of(event.data.get("start_at")),
+        session=str(event.data.get("session", "")),
     )
 
 
