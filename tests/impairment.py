@@ -183,6 +183,7 @@ class Network:
         self._dead: set[Address] = set()
         self._mirrors: dict[Address, socket.socket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._servers: list[asyncio.Server] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="impairment")
@@ -295,6 +296,8 @@ class Network:
 
     async def _open_link(self, link: Link) -> int:
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # A task that is ended before its first step closes nothing.
+            self._writers.add(writer)
             task = asyncio.create_task(_carry(link, reader, writer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -310,6 +313,8 @@ class Network:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
         for mirror in self._mirrors.values():
             self._loop.remove_reader(mirror)
             mirror.close()

@@ -176,11 +176,12 @@ async def test_a_stream_passes_waits_while_cut_and_ends(network: Network) -> Non
 
 async def test_a_stream_is_dead_after_a_change_of_address(network: Network) -> None:
     heard: asyncio.Queue[bytes] = asyncio.Queue()
+    ends: list[asyncio.StreamWriter] = []
 
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends.append(writer)
         while piece := await reader.read(1000):
             heard.put_nowait(piece)
-        writer.close()
 
     server = await asyncio.start_server(hear, "127.0.0.1", 0)
     link = network.link(server.sockets[0].getsockname()[1])
@@ -194,6 +195,7 @@ async def test_a_stream_is_dead_after_a_change_of_address(network: Network) -> N
     new.write(b"from the new one")
     async with asyncio.timeout(PATIENCE_SECONDS):
         assert await heard.get() == b"from the new one"
-    old.close()
-    new.close()
     server.close()
+    for end in (*ends, old, new):
+        end.transport.abort()
+    await asyncio.gather(*(end.wait_closed() for end in (*ends, old, new)), return_exceptions=True)
