@@ -20,13 +20,7 @@ from typing import Final
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
-from telemed.accounts.logins import LoginLimits, open_login
-from telemed.accounts.models import LoginStrength
-from telemed.consults.lifecycle import ConsultState
-from telemed.core.config import load_settings
-from telemed.core.db import Database
-from telemed.sessions.opening import open_for_consult
-from tests.factories import Factory
+from bench.meeting import settle
 from tests.servers import Telemed
 
 ROUNDS: Final = 12
@@ -97,7 +91,8 @@ FLOOR: Final = """async () => {
 def main() -> None:
     """Measure and print the table."""
     with tempfile.TemporaryDirectory() as folder:
-        path, tokens = asyncio.run(_settle(Path(folder)))
+        path, tokens = asyncio.run(settle(Path(folder), SECRET))
+        tokens.reverse()
         server = Telemed(Path(folder), secret_key=SECRET)
         server.start()
         try:
@@ -106,23 +101,6 @@ def main() -> None:
         finally:
             server.stop()
     _print_table(figures)
-
-
-async def _settle(folder: Path) -> tuple[str, list[str]]:
-    """A session of an accepted case; its address and the logins of both sides."""
-    settings = load_settings(data_dir=folder / "var", secret_key=SECRET)
-    await asyncio.to_thread(Telemed(folder, secret_key=SECRET).command, "migrate")
-    database = Database(settings.database, settings=settings)
-    async with database.work() as work:
-        case = await Factory(work).case(ConsultState.ACCEPTED)
-        live = await open_for_consult(work, case.specialist, case.consult.uid)
-        limits = LoginLimits.of(settings)
-        tokens = [
-            await open_login(work, actor.id, LoginStrength.FULL, limits, "Chromium")
-            for actor in (case.specialist, case.doctor)
-        ]
-    await database.close()
-    return f"/sessions/{live.uid}", tokens
 
 
 def _measure(playwright: Playwright, origin: str, path: str, tokens: Sequence[str]) -> Figures:

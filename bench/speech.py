@@ -26,14 +26,8 @@ from typing import Any, Final
 
 from playwright.sync_api import Page, Playwright, sync_playwright
 
+from bench.meeting import settle
 from bench.speech_media import write_picture, write_voice
-from telemed.accounts.logins import LoginLimits, open_login
-from telemed.accounts.models import LoginStrength
-from telemed.consults.lifecycle import ConsultState
-from telemed.core.config import load_settings
-from telemed.core.db import Database
-from telemed.sessions.opening import open_for_consult
-from tests.factories import Factory
 from tests.impairment import Link, Network
 from tests.servers import Telemed
 
@@ -161,7 +155,7 @@ def _measure(playwright: Playwright, media: Path, row: Row, *, is_default: bool)
     with tempfile.TemporaryDirectory() as folder:
         # Playwright keeps this thread's loop to itself.
         with ThreadPoolExecutor(1) as thread:
-            path, tokens = thread.submit(asyncio.run, _settle(Path(folder))).result()
+            path, tokens = thread.submit(asyncio.run, settle(Path(folder), SECRET)).result()
         server = Telemed(Path(folder), secret_key=SECRET).start()
         script = UNTOUCHED if is_default else ""
         try:
@@ -177,23 +171,6 @@ def _measure(playwright: Playwright, media: Path, row: Row, *, is_default: bool)
                 return _drive(pages, links[0], path, row, after)
         finally:
             server.stop()
-
-
-async def _settle(folder: Path) -> tuple[str, list[str]]:
-    """A session of an accepted case; its address and the logins of both sides."""
-    settings = load_settings(data_dir=folder / "var", secret_key=SECRET)
-    await asyncio.to_thread(Telemed(folder, secret_key=SECRET).command, "migrate")
-    database = Database(settings.database, settings=settings)
-    async with database.work() as work:
-        case = await Factory(work).case(ConsultState.ACCEPTED)
-        live = await open_for_consult(work, case.specialist, case.consult.uid)
-        limits = LoginLimits.of(settings)
-        tokens = [
-            await open_login(work, actor.id, LoginStrength.FULL, limits, "Chromium")
-            for actor in (case.doctor, case.specialist)
-        ]
-    await database.close()
-    return f"/sessions/{live.uid}", tokens
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from telemed.core.audit import AuditTag
 from telemed.core.db import Database
 from telemed.core.errors import N_, TelemedError, Throttled, Unauthenticated
 from telemed.core.i18n import Catalogue
-from telemed.signaling.engine.library_logs import describe_failure
 from telemed.signaling.engine.limits import Allowance
+from telemed.signaling.engine.upstream_logs import describe_failure
 from telemed.signaling.protocol import EVENTS, LIMITS, Message, Rate, parse_event
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from telemed.core.clock import TaskOwner
 from telemed.core.errors import N_, Conflict, Unavailable
-from telemed.signaling.engine.library_logs import describe_failure
 from telemed.signaling.engine.limits import Allowance
+from telemed.signaling.engine.upstream_logs import describe_failure
 from telemed.signaling.protocol import (
     Answer,
     Mode,

@@ -31,7 +31,7 @@ from telemed.sessions.models import LeaveReason
 from telemed.signaling.announcer import SocketAnnouncer
 from telemed.signaling.dispatch import Caller, Connection, Dispatcher
 from telemed.signaling.engine import FastServer, Limits, Reason, Refused
-from telemed.signaling.engine.library_logs import describe_failure
+from telemed.signaling.engine.upstream_logs import describe_failure
 from telemed.signaling.namespace import events
 from telemed.signaling.presence import Presence
 from telemed.signaling.protocol import MAX_MESSAGE_BYTES, PROTOCOL_VERSION, SOCKET_PATH, InSession

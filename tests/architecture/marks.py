@@ -17,7 +17,7 @@ NOT_RUN = re.compile(
 )
 TRACES: Mapping[str, re.Pattern[str]] = {
     "the address of a registry": re.compile(
-        r"(?:pypi\.org|pythonhosted\.org|registry\.npmjs|npmjs\.org|index-url|\"resolved\": \"http)"
+        r"(?:pypi\.org|pythonhosted\.org|registry\.npmjs|npmjs\.org|index[-]url|\"resolved\": \"http)"
     ),
     "a folder of one machine": re.compile(r"/(?:work|root|home/\w+)/"),
 }

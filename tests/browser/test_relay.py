@@ -40,3 +40,4 @@ def test_a_viewer_sees_and_hears_through_the_relay(
         for picture, width in ((Picture.SMALL, 320), (Picture.LARGE, 640)):
             relayed.ask("set_wish", "trainee", "doctor", Wish(picture))
             viewer.evaluate(WIDTH, {"width": width, "patience": PATIENCE_MILLISECONDS})
+            assert viewer.evaluate("() => window.figures()")["width"] == width

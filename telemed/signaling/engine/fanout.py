@@ -11,7 +11,7 @@ from typing import Protocol
 
 from telemed.signaling.engine.codec import encode_event
 from telemed.signaling.engine.frames import text_frame
-from telemed.signaling.engine.library import AsyncManager
+from telemed.signaling.engine.upstream import AsyncManager
 
 ROOM_MARK = "#"
 

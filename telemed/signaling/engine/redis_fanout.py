@@ -16,7 +16,7 @@ import orjson
 
 from telemed.signaling.engine.codec import encode_json
 from telemed.signaling.engine.fanout import LocalFanOut
-from telemed.signaling.engine.library import AsyncRedisManager
+from telemed.signaling.engine.upstream import AsyncRedisManager
 
 log = logging.getLogger(__name__)
 

@@ -33,10 +33,10 @@ from telemed.signaling.engine import codec
 from telemed.signaling.engine.codec import Malformed
 from telemed.signaling.engine.fanout import ROOM_MARK, LocalFanOut
 from telemed.signaling.engine.frames import CloseCode, text_frame
-from telemed.signaling.engine.library import AsyncServer
-from telemed.signaling.engine.library_logs import describe_failure, library_logger
 from telemed.signaling.engine.limits import Limits
 from telemed.signaling.engine.socket import EngineSocket, Reason
+from telemed.signaling.engine.upstream import AsyncServer
+from telemed.signaling.engine.upstream_logs import describe_failure, library_logger
 
 log = logging.getLogger(__name__)
 

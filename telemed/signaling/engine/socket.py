@@ -16,8 +16,8 @@ from aiohttp import WSMsgType, web
 
 from telemed.signaling.engine.codec import Malformed, encode_json
 from telemed.signaling.engine.frames import CloseCode, close_frame, pong_frame, text_frame
-from telemed.signaling.engine.library_logs import describe_failure
 from telemed.signaling.engine.limits import Allowance, Limits
+from telemed.signaling.engine.upstream_logs import describe_failure
 
 log = logging.getLogger(__name__)
 

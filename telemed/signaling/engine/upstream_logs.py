@@ -34,7 +34,7 @@ class WithholdText(logging.Filter):
 
 def library_logger() -> logging.Logger:
     """The logger given to the library, with its filter in place."""
-    logger = logging.getLogger("telemed.signaling.library")
+    logger = logging.getLogger("telemed.signaling.upstream")
     if not logger.filters:
         logger.addFilter(WithholdText())
     logger.setLevel(logging.ERROR)
