@@ -30,8 +30,12 @@ const STILLS_REMEMBERED = 4;
 const LEAST_STILL_MS = 50;
 /** @type {Mode} */
 const START = { rung: "small", reason: "start", ask: "full", ask_reason: "start" };
-/** What is sent until something is known. */
-export const START_SENDING = { isRedundant: false, sending: sendingOf("small", null) };
+const SMALL = sendingOf("small", null);
+/** What is sent until something is known; the very first picture waits for no beat. */
+export const START_SENDING = {
+  isRedundant: false,
+  sending: { ...SMALL, picture: SMALL.picture && { ...SMALL.picture, maxFramerate: null } },
+};
 
 /** The stills to one other participant: one at a time, the next after the last has been seen. */
 export class StillLine {
