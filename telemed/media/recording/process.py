@@ -19,6 +19,31 @@ from telemed.media.recording.recording import Outcome, Recording
 from telemed.media.recording.webm import StorageFull
 
 TICK_SECONDS = 0.1
+# Silence for so long is silence, and not a server that is slow to hand over.
+QUIET_SECONDS = 1.0
+LEAD_SECONDS = 0.5
+
+
+class RecorderClock:
+    """The wall's time, but never far ahead of what was read.
+
+    After standing still (a busy machine, a slow disc) what waits unread is recorded as if it had
+    just come; by the wall's time its place in the file would be closed already.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._read_until = now
+        self._last_read = now
+
+    def note(self, happened: float, now: float) -> None:
+        """Something was read `now` that happened then."""
+        self._read_until = happened
+        self._last_read = now
+
+    def seconds(self, now: float) -> float:
+        """The recorder's time."""
+        is_quiet = now - self._last_read > QUIET_SECONDS
+        return now if is_quiet else min(now, self._read_until + LEAD_SECONDS)
 
 
 class Session:
@@ -27,6 +52,7 @@ class Session:
     def __init__(self, connection: socket.socket, directory: Path, stem: str) -> None:
         self._connection = connection
         now = time.monotonic()
+        self._clock = RecorderClock(now)
         self._recording = Recording(directory, stem, now, self._want_key_frame)
         self._is_over = False
 
@@ -38,10 +64,10 @@ class Session:
                 readable, _, _ = select.select([self._connection], [], [], TICK_SECONDS)
                 if readable:
                     self._read_waiting()
-                self._recording.tick(time.monotonic())
+                self._recording.tick(self._clock.seconds(time.monotonic()))
         except StorageFull as full:
             refusal = full.code
-        outcome = self._recording.close(time.monotonic())
+        outcome = self._recording.close(self._clock.seconds(time.monotonic()))
         return Outcome(outcome.files, refusal or outcome.refusal)
 
     def _read_waiting(self) -> None:
@@ -64,8 +90,10 @@ class Session:
 
     def _obey(self, message: wire.Order | wire.Media) -> None:
         if isinstance(message, wire.Order):
+            self._clock.note(message.at, time.monotonic())
             self._carry_out(message)
         elif isinstance(message.content, Packet):
+            self._clock.note(message.content.arrival, time.monotonic())
             self._recording.push(str(message.source), message.content)
         else:
             self._recording.report(str(message.source), message.content)

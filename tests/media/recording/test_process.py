@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 
 from telemed.media.recording import wire
 from telemed.media.recording.packets import Kind, Packet, SenderReport
+from telemed.media.recording.process import TICK_SECONDS
 from telemed.media.recording.recording import Outcome
 from telemed.media.recording.supervisor import MOST_WAITING, RecorderLost, RecorderProcess
 from telemed.media.recording.webm import CUES, StorageFull
@@ -182,22 +184,44 @@ async def test_a_recorder_that_stands_still_costs_packets_not_memory(live: Live)
     assert (await live.recorder.finish()).refusal is None
 
 
-def test_without_its_server_a_recorder_finishes_its_files(tmp_path: Path) -> None:
+@contextmanager
+def wire_to_a_recorder(directory: Path) -> Iterator[socket.socket]:
+    """A recorder's process without its server's side; over when the connection is."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "telemed.media.recording.process"),
-                *(str(theirs.fileno()), str(tmp_path), "call"),
+                *(str(theirs.fileno()), str(directory), "call"),
             ],
             pass_fds=(theirs.fileno(),),
         )
         theirs.close()
+        yield ours
+    process.wait(PATIENCE_SECONDS)
+
+
+def test_what_waited_while_all_stood_still_is_recorded_in_its_place(tmp_path: Path) -> None:
+    began = time.monotonic() - 12
+    with wire_to_a_recorder(tmp_path) as ours:
+        ours.send(wire.pack_order(wire.Order(wire.OrderKind.ADD, 1, began)))
+        assert wire.read_from_recorder(ours.recv(wire.MOST_BYTES)) == wire.KeyFrameWanted(1)
+        items = rehearsed(8).items
+        for play_item in items[:60]:
+            play_item(Wire(ours), began)
+        # By the time on the wall all that follows would come too late for its place.
+        time.sleep(3 * TICK_SECONDS)
+        for play_item in items[60:]:
+            play_item(Wire(ours), began)
+    assert watch(tmp_path / "call-1.webm").lip_sync == pytest.approx([0] * 7, abs=0.04)
+
+
+def test_without_its_server_a_recorder_finishes_its_files(tmp_path: Path) -> None:
+    with wire_to_a_recorder(tmp_path) as ours:
         # Held back until the end, however slowly the process starts.
         began = time.monotonic() + PATIENCE_SECONDS
         ours.send(wire.pack_order(wire.Order(wire.OrderKind.ADD, 1, began)))
         play(Wire(ours), 5)
-    process.wait(PATIENCE_SECONDS)
     assert names(tmp_path) == ["call-1.webm"]
     assert len(watch(tmp_path / "call-1.webm").lip_sync) == pytest.approx(4, abs=1)
 
