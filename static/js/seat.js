@@ -240,6 +240,17 @@ export class Seat {
     return this.#live.send("session:still-seen", { session: this.#session, to, number });
   }
 
+  /** Ask the station for a sharp picture. @param {string} to @returns {Promise<{ ask: number }>} */
+  askPicture(to) {
+    return this.#live.send("session:picture-ask", { session: this.#session, to });
+  }
+
+  /** @param {import("./pictures.js").Answer} answer */
+  answerPicture(answer) {
+    if (!this.#isIn) return Promise.reject(new LiveError({ code: "link_lost" }));
+    return this.#live.send("session:picture-answer", { session: this.#session, ...answer });
+  }
+
   /**
    * Say something to everybody; kept and sent again until the server has it.
    * @param {string} text

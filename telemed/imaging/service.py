@@ -120,6 +120,14 @@ async def _find_same(work: UnitOfWork, consult: Consult, sha256: str) -> StoredF
     return (await work.session.exec(query)).one_or_none()
 
 
+async def find_file(work: UnitOfWork, consult: Consult, uid: str) -> StoredFile | None:
+    """A file of a case that the caller was let into."""
+    query = select(StoredFile).where(
+        col(StoredFile.consult_id) == consult.id, col(StoredFile.uid) == uid
+    )
+    return (await work.session.exec(query)).one_or_none()
+
+
 async def list_files(work: UnitOfWork, actor: Actor, consult: Consult) -> list[StoredFile]:
     """The files of a case in the order they came."""
     require(actor, Action.FILE_READ, consults.facts_of(consult, work))

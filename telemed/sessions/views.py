@@ -6,10 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
-from telemed.accounts.permissions import Action
+from telemed.accounts.permissions import Action, Actor
 from telemed.core.errors import N_
 from telemed.keys import RENDERER, SIGNALING, WORK, signed_in
 from telemed.sessions import minutes, opening, ringing, service
+from telemed.sessions.access import Meeting
 from telemed.sessions.attendance import list_attendance
 from telemed.sessions.lifecycle import SessionState
 from telemed.sessions.log import list_said
@@ -94,8 +95,18 @@ async def room(request: web.Request) -> web.Response:
         others=others,
         ice_servers=request.app[SIGNALING].ice.fixed,
         papers=papers,
+        asks_pictures=_asks_pictures(meeting, actor),
         patient=papers.patient if papers else None,
         values=papers.draft.content if papers and papers.draft else {},
         revision=papers.draft.revision if papers and papers.draft else 0,
         **context,
     )
+
+
+def _asks_pictures(meeting: Meeting, actor: Actor) -> bool:
+    own = meeting.find(actor.id)
+    if meeting.consult is None:
+        return False
+    if own is None:
+        return meeting.consult.assigned_id == actor.id
+    return own.participant.role is ParticipantRole.SPECIALIST

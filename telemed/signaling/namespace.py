@@ -11,7 +11,7 @@ from telemed.consults.service import get_case
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Denied, Missing
 from telemed.core.events import last_number
-from telemed.sessions import log, ringing, service
+from telemed.sessions import log, pictures, ringing, service
 from telemed.signaling import protocol
 from telemed.signaling.dispatch import Caller, Events
 from telemed.signaling.protocol import Rate
@@ -192,6 +192,39 @@ async def chat(hub: Signaling, caller: Caller, message: protocol.Chat) -> dict[s
         async with hub.database.work(caller.request_id) as work:
             number = await log.say(work, caller.actor, message.session, message.text, message.key)
         hub.note_activity(caller.actor)
+        return {"number": number}
+
+    return await hub.in_room(caller, message, step)
+
+
+@events.on("session:picture-ask", Action.SESSION_JOIN)
+async def picture_ask(
+    hub: Signaling, caller: Caller, message: protocol.PictureAsk
+) -> dict[str, Any]:
+    """Ask the station for a sharp picture; its page hears of it as an event."""
+
+    async def step(room: Room) -> dict[str, Any]:
+        room.get(caller.sid)
+        async with hub.database.work(caller.request_id) as work:
+            number = await pictures.ask_for_picture(work, caller.actor, message.session, message.to)
+        return {"ask": number}
+
+    return await hub.in_room(caller, message, step)
+
+
+@events.on("session:picture-answer", Action.SESSION_JOIN)
+async def picture_answer(
+    hub: Signaling, caller: Caller, message: protocol.PictureAnswer
+) -> dict[str, Any]:
+    """What became of it; the picture itself came over HTTP, as every attachment does."""
+    outcome = pictures.Outcome(message.outcome)
+
+    async def step(room: Room) -> dict[str, Any]:
+        room.get(caller.sid)
+        async with hub.database.work(caller.request_id) as work:
+            number = await pictures.answer_with_picture(
+                work, caller.actor, message.session, message.ask, outcome, file=message.file
+            )
         return {"number": number}
 
     return await hub.in_room(caller, message, step)

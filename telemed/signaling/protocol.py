@@ -258,6 +258,28 @@ class StillSeen(InSession):
     number: Number
 
 
+class PictureAsk(InSession):
+    """Ask one other participant for a sharp picture of their camera."""
+
+    to: Id
+
+
+class PictureAnswer(InSession):
+    """What became of such a request; `file` is the attachment of a picture that was taken."""
+
+    ask: Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+    outcome: Literal["waiting", "taken", "declined", "failed"]
+    file: Id | None = None
+
+    @model_validator(mode="after")
+    def _has_its_file(self) -> PictureAnswer:
+        if (self.outcome == "taken") != (self.file is not None):
+            raise PydanticCustomError(
+                "picture_incomplete", N_("file đi cùng outcome taken, và chỉ với nó")
+            )
+        return self
+
+
 class Chat(InSession):
     """A message to everybody in the room. The same key twice is one message."""
 
@@ -299,6 +321,8 @@ EVENTS: Final[Mapping[str, type[Message]]] = MappingProxyType(
         "session:mode": Mode,
         "session:still": Still,
         "session:still-seen": StillSeen,
+        "session:picture-ask": PictureAsk,
+        "session:picture-answer": PictureAnswer,
         "session:chat": Chat,
         "session:leave": Leave,
         "session:ice": Ice,
@@ -338,7 +362,7 @@ _OWN_CODES: Final = frozenset(
         "candidate_malformed",
         "text_empty",
     }
-    | {"text_malformed", "seat_incomplete"}
+    | {"text_malformed", "seat_incomplete", "picture_incomplete"}
 )
 _MAX_FINDINGS: Final = 8
 _MAX_FIELD_NAME: Final = 64

@@ -60,6 +60,8 @@ VALID: dict[str, dict[str, Any]] = {
     },
     "session:still": {"session": "s1", "to": "p2", "number": 1, "image": "UklGRg=="},
     "session:still-seen": {"session": "s1", "to": "p2", "number": 1},
+    "session:picture-ask": {"session": "s1", "to": "p2"},
+    "session:picture-answer": {"session": "s1", "ask": 7, "outcome": "taken", "file": "f1"},
     "session:leave": {"session": "s1"},
     "session:ice": {"session": "s1"},
     "session:ring": {"session": "s1"},

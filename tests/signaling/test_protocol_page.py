@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from telemed.sessions.pictures import OPEN_FOR
 from telemed.sessions.ringing import RING
 from telemed.signaling import protocol
 from telemed.signaling.namespace import MOST_CHANNELS
@@ -98,6 +99,7 @@ def written(number: float) -> str:
         f"not answered within {CONNECTION.pong_seconds:.0f} s",
         f"the seat is kept for {GRACE_SECONDS:.0f} s",
         f"or {RING.seconds} s have passed",
+        f"or {OPEN_FOR.seconds // 60} minutes have passed",
         f"At most {protocol.MAX_EVENTS_PER_ANSWER} events come in one answer",
         f"# The signalling protocol, version {protocol.PROTOCOL_VERSION}",
     ],

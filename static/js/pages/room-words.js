@@ -98,6 +98,8 @@ export function wordsOf(kind, name, data = {}) {
   if (kind === "mode_changed") {
     return t("{name}: {mode} – {reason}", { name, mode: rungWords(data.rung), reason: reasonWords(data.reason) });
   }
+  if (kind === "picture_asked") return t("{name} xin ảnh nét", { name });
+  if (kind === "picture_answered") return pictureWords(name, data.outcome);
   if (kind === "participant_joined") return t("{name} vào phòng", { name });
   if (kind === "participant_left") return t("{name} rời phòng", { name });
   if (kind === "link_lost") return t("{name} mất kết nối", { name });
@@ -105,6 +107,14 @@ export function wordsOf(kind, name, data = {}) {
   if (kind === "ring_started") return t("{name} gọi", { name });
   if (kind === "ring_declined") return t("{name} chưa vào được lúc này", { name });
   if (kind === "ring_expired") return t("{name} chưa trả lời", { name });
+  return "";
+}
+
+/** @param {string} name @param {string} outcome */
+function pictureWords(name, outcome) {
+  if (outcome === "waiting") return t("{name} đã chụp, ảnh chờ đường truyền khá hơn", { name });
+  if (outcome === "declined") return t("{name} chưa chụp được ảnh", { name });
+  if (outcome === "failed") return t("Không lấy được ảnh từ máy của {name}", { name });
   return "";
 }
 

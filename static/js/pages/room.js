@@ -9,6 +9,7 @@ import { Live } from "../live.js";
 import { Modes, START_SENDING } from "../modes.js";
 import { QualityKeeper, QualityRecord } from "../quality.js";
 import { Seat } from "../seat.js";
+import { PictureDesk } from "./room-pictures.js";
 import { modeOf, problemWords, situationOf, stateWords, wordsOf } from "./room-words.js";
 
 /**
@@ -156,12 +157,22 @@ const modes = new Modes({
     // Whatever this page sends beside the call waits until the call has all it needs.
     dispatchEvent(new CustomEvent("telemed:rung", { detail: modes.own.rung }));
     quality.setMode(QUALITY_MODES[modes.own.rung]);
+    desk.look();
     show();
   },
   onStill: (_participant, image) => {
     stillPicture.src = `data:image/webp;base64,${image}`;
     show();
   },
+});
+
+const desk = new PictureDesk({
+  consult: room.dataset.consult ?? "",
+  seat,
+  media,
+  camera: () => ownStream.getVideoTracks()[0] ?? null,
+  peers: () => peers.values(),
+  rung: () => modes.own.rung,
 });
 
 const quality = new QualityRecord({ page: crypto.randomUUID().replaceAll("-", "").slice(0, 22) });
@@ -201,6 +212,7 @@ function gotJoined(joined) {
   setRing(joined.session.ring_expires_at);
   if (peers.size > 0) quality.met(true);
   call.adopt(joined);
+  desk.joined(own);
   show();
 }
 
@@ -228,6 +240,8 @@ function gotEvent(event) {
   if (event.kind === "chat") return showMessage(event, name);
   if (event.kind === "ring_started") setRing(event.data.expires_at);
   if (RING_OVER.has(event.kind) && event.participant !== own) setRing(null);
+  const picture = desk.gotEvent(event);
+  if (picture) chatLog.append(picture);
   const words = wordsOf(event.kind, name, event.data);
   if (words) chatLog.append(make("p", { class: "sys small soft" }, `${formatTime(event.at)} ${words}`));
   scrollChat();
@@ -288,6 +302,7 @@ function render() {
   showPeople();
   showMode();
   showControls();
+  desk.show();
 }
 
 function showMode() {
@@ -440,6 +455,7 @@ function goOut(reason) {
   media.close();
   peers.clear();
   connections.clear();
+  desk.close();
   remoteVideo.srcObject = null;
   show();
 }
@@ -470,6 +486,7 @@ function gotKey(event) {
   } else if (!isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
     if (event.key.toLowerCase() === "m") void voice();
     if (event.key.toLowerCase() === "v") void picture();
+    if (event.key.toLowerCase() === "s") void desk.ask();
   }
 }
 
