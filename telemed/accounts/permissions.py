@@ -372,6 +372,6 @@ def _may_with(actor: Actor, action: Action, subject: Subject) -> bool:
 def require(actor: Actor | None, action: Action, subject: Subject | None = None) -> None:
     """Raise Denied for a function the role lacks, Missing for an object not to be known of."""
     if not may(actor, action):
-        raise Denied
+        raise Denied(refused_action=action)
     if subject is not None and not may(actor, action, subject):
-        raise Missing
+        raise Missing(refused_action=action)

@@ -42,9 +42,14 @@ class FieldError:
 
 
 class TelemedError(Exception):
-    """An expected refusal. `message` is a catalogue text with `{name}` placeholders for `params`."""
+    """An expected refusal. `message` is a catalogue text with `{name}` placeholders for `params`.
+
+    `refused_action` names what somebody may not do, where that is the reason; edges put it on
+    record.
+    """
 
     kind: Kind
+    refused_action: str = ""
 
     def __init__(
         self,
@@ -103,9 +108,14 @@ class Denied(TelemedError):
     kind = Kind.DENIED
 
     def __init__(
-        self, code: str = "not_allowed", message: str = N_("Vai trò của bạn không có việc này")
+        self,
+        code: str = "not_allowed",
+        message: str = N_("Vai trò của bạn không có việc này"),
+        *,
+        refused_action: str = "",
     ) -> None:
         super().__init__(code, message)
+        self.refused_action = refused_action
 
 
 class Missing(TelemedError):
@@ -114,9 +124,14 @@ class Missing(TelemedError):
     kind = Kind.MISSING
 
     def __init__(
-        self, code: str = "not_found", message: str = N_("Không tìm thấy nội dung này")
+        self,
+        code: str = "not_found",
+        message: str = N_("Không tìm thấy nội dung này"),
+        *,
+        refused_action: str = "",
     ) -> None:
         super().__init__(code, message)
+        self.refused_action = refused_action
 
 
 class Conflict(TelemedError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final, Protocol, TypeVar
 
-from telemed.accounts.permissions import Action, Actor, may, require
+from telemed.accounts.permissions import Action, Actor, require
 from telemed.core.audit import AuditTag
 from telemed.core.db import Database
 from telemed.core.errors import N_, TelemedError, Throttled, Unauthenticated
@@ -135,11 +135,14 @@ class Dispatcher:
         if not connection.allowances[spec.rate].spend(1):
             raise Throttled("throttled", TOO_FAST, retry_after_seconds=1)
         actor = await self._actor_of(connection)
-        if not may(actor, spec.action):
-            async with self._database.work(request_id) as work:
-                work.audit(AuditTag.ACCESS_REFUSED, actor, str(spec.action))
+        try:
             require(actor, spec.action)
-        return await spec.handler(self._target, Caller(connection, actor, request_id), message)
+            return await spec.handler(self._target, Caller(connection, actor, request_id), message)
+        except TelemedError as error:
+            if error.refused_action:
+                async with self._database.work(request_id) as work:
+                    work.audit(AuditTag.ACCESS_REFUSED, actor, error.refused_action, event=name)
+            raise
 
     async def _actor_of(self, connection: Connection) -> Actor:
         if monotonic() - connection.looked_at < TRUSTED_SECONDS:

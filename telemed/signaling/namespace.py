@@ -61,8 +61,8 @@ async def _number_of(work: UnitOfWork, actor: Actor, channel: str) -> int:
             kind == "worklist" and not may(actor, Action.WORKLIST)
         ):
             raise Missing
-    except Denied:
-        raise Missing from None
+    except Denied as denied:
+        raise Missing(refused_action=denied.refused_action) from None
     return await last_number(work, channel)
 
 

@@ -58,6 +58,7 @@ SOCKET_PATH = "/socket.io/"
 STATIC_PATH = "/static/"
 # Whoever reads it is gone; the number stands in no standard, but in many logs.
 CLIENT_GONE = 499
+MOST_ADDRESS = 200
 
 STATUS: dict[Kind, int] = {
     Kind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -166,20 +167,31 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
 
 @web.middleware
 async def authorise(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Hold the route's action against the actor's roles; a refusal is on record."""
+    """Hold the route's action against the actor's roles.
+
+    Every refusal is on record, of the action as such or, further in, of one object.
+    """
     route = request.app[ROUTE_TABLE].find(request)
     if route is None:
         return await handler(request)
     actor = request[ACTOR]
-    if not may(actor, route.action):
-        if actor is None:
-            raise Unauthenticated
-        async with request.app[DATABASE].work(request[REQUEST_ID]) as work:
-            work.audit(AuditTag.ACCESS_REFUSED, actor, str(route.action))
-        require(actor, route.action)
+    if actor is None and not may(actor, route.action):
+        raise Unauthenticated
     if route.body_limit is not None:
         request = request.clone(client_max_size=route.body_limit)
-    return await handler(request)
+    try:
+        require(actor, route.action)
+        return await handler(request)
+    except TelemedError as error:
+        if actor is not None and error.refused_action:
+            async with request.app[DATABASE].work(request[REQUEST_ID]) as work:
+                work.audit(
+                    AuditTag.ACCESS_REFUSED,
+                    actor,
+                    error.refused_action,
+                    address=request.path[:MOST_ADDRESS],
+                )
+        raise
 
 
 @web.middleware

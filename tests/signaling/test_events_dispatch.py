@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from telemed.accounts.permissions import Action, Actor, Role
+from telemed.accounts.permissions import Action, Actor, Role, SessionFacts, require
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.db import Database
 from telemed.core.i18n import Catalogue
@@ -78,6 +78,22 @@ async def test_a_refused_function_is_on_record(
     async with database.read() as work:
         kept = select(AuditRecord).where(col(AuditRecord.tag) == AuditTag.ACCESS_REFUSED)
         assert [row.subject for row in await work.session.exec(kept)] == ["audit:read"]
+
+
+async def test_a_refused_object_is_on_record_although_nothing_could_be_written(
+    database: Database, dispatcher: Dispatcher, events: Events, connection: Connection
+) -> None:
+    @events.on("probe", Action.SESSION_JOIN)
+    async def probe(_hub: None, caller: Caller, _message: Probe) -> dict[str, Any]:
+        async with database.read():
+            require(caller.actor, Action.SESSION_JOIN, SessionFacts(frozenset()))
+        return {}
+
+    answer = await dispatcher.answer(connection, "probe", ({},))
+    assert answer["code"] == "not_found"
+    async with database.read() as work:
+        kept = select(AuditRecord).where(col(AuditRecord.tag) == AuditTag.ACCESS_REFUSED)
+        assert [row.subject for row in await work.session.exec(kept)] == ["session:join"]
 
 
 def test_an_event_without_a_model_cannot_be_written() -> None:
