@@ -11,7 +11,7 @@ from aiortc.rtcconfiguration import RTCBundlePolicy
 
 from telemed.media.relay import dialect
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 PICTURE_TICKS = 3000
 VOICE_TICKS = 960
 NO_SERVERS = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)

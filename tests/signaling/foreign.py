@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 30
 
 
 class Refused(Exception):

@@ -157,7 +157,7 @@ async def test_one_room_does_not_wait_for_another(rooms: Rooms) -> None:
     async def open_gate(_room: Room) -> None:
         gate.set()
 
-    await asyncio.wait_for(asyncio.gather(rooms.run("s1", wait), rooms.run("s2", open_gate)), 5)
+    await asyncio.wait_for(asyncio.gather(rooms.run("s1", wait), rooms.run("s2", open_gate)), 30)
 
 
 async def test_a_step_that_fails_tells_its_caller_and_the_room_goes_on(rooms: Rooms) -> None:

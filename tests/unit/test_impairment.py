@@ -13,7 +13,7 @@ import pytest
 
 from tests.impairment import Address, Link, Network, Shape, Way
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 PACKETS = 1000
 
 

@@ -187,7 +187,7 @@ async def test_a_runner_looks_again_and_again_until_it_is_stopped(database: Data
     runner = JobRunner(database, {"greet": greet})
     task = asyncio.create_task(runner.run_forever(pause_seconds=0.01))
     await plan(database, "a")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await greeted.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

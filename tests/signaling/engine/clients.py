@@ -15,7 +15,7 @@ from aiohttp import WSMsgType, web
 
 from telemed.signaling.engine import FastServer, Limits, LocalFanOut, Reason, Refused
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 30
 SECRET = "Nguyễn-Văn-Bệnh"
 
 

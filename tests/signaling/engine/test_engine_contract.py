@@ -217,7 +217,7 @@ async def test_message_in_fragments_is_one_message(site: Site) -> None:
 async def test_websocket_ping_is_answered_with_its_own_words(site: Site) -> None:
     client = await site.join()
     await client.line.ping(b"are you there")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         message = await client.line.receive()
     assert (message.type, message.data) == (WSMsgType.PONG, b"are you there")
 
