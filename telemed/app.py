@@ -46,6 +46,7 @@ from telemed.keys import (
     JOBS,
     MEASURES,
     PREVIEWER,
+    RECORDERS,
     RENDERER,
     SETTINGS,
     SIGNALING,
@@ -62,6 +63,7 @@ from telemed.sessions.jobs import JOBS as SESSION_JOBS
 from telemed.sessions.link.views import routes as link_routes
 from telemed.sessions.minutes_views import routes as minutes_routes
 from telemed.sessions.quality.views import routes as quality_routes
+from telemed.sessions.recording.recorders import Recorders, RecordingRooms
 from telemed.sessions.views import routes as session_routes
 from telemed.signaling.server import Signaling
 from telemed.training.transfer_views import routes as transfer_routes
@@ -84,6 +86,7 @@ class Overrides:
     clock: Clock | None = None
     announcer: Announcer | None = None
     runs_jobs: bool = True
+    recording_rooms: RecordingRooms | None = None
 
 
 def create_app(settings: Settings, overrides: Overrides | None = None) -> web.Application:
@@ -96,6 +99,7 @@ def create_app(settings: Settings, overrides: Overrides | None = None) -> web.Ap
     _add_data(app)
     # Opened first, closed last: what follows still writes while it ends.
     app.cleanup_ctx.append(_database)
+    _add_recorders(app, instead.recording_rooms)
     _add_signaling(app, instead.announcer)
     app[ROUTE_TABLE] = RouteTable()
     for routes in ROOMS:
@@ -133,8 +137,25 @@ def _add_data(app: web.Application) -> None:
     app.on_startup.append(lambda _: synthetic.look(database))
 
 
+def _add_recorders(app: web.Application, rooms: RecordingRooms | None) -> None:
+    settings = app[SETTINGS]
+    app[RECORDERS] = Recorders(
+        app[DATABASE],
+        app[STORAGE],
+        settings.data_dir / "recordings",
+        media=rooms,
+        retention_years=settings.recording_retention_years,
+    )
+    app.cleanup_ctx.append(_recorders)
+
+
 def _add_signaling(app: web.Application, announcer: Announcer | None) -> None:
-    signaling = Signaling(settings=app[SETTINGS], database=app[DATABASE], catalogue=app[CATALOGUE])
+    signaling = Signaling(
+        settings=app[SETTINGS],
+        database=app[DATABASE],
+        catalogue=app[CATALOGUE],
+        recorders=app[RECORDERS],
+    )
     app[DATABASE].announcer = announcer or signaling.announcer
     app[SIGNALING] = signaling
     signaling.attach(app)
@@ -190,9 +211,16 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _recorders(app: web.Application) -> AsyncIterator[None]:
+    yield
+    await app[RECORDERS].close()
+
+
+@asynccontextmanager
 async def _jobs(app: web.Application) -> AsyncIterator[None]:
     async with app[DATABASE].work() as work:
         await plan_anchors(work)
+    await app[RECORDERS].resume()
     app[TASKS].start("jobs", app[JOBS].run_forever())
     yield
     await app[TASKS].close()

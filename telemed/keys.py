@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from telemed.accounts.throttle import Throttle
     from telemed.imaging.previews import Previewer
     from telemed.imaging.storage import Storage
+    from telemed.sessions.recording.recorders import Recorders
     from telemed.signaling.server import Signaling
     from telemed.web.assets import Assets
     from telemed.web.rendering import Renderer
@@ -34,6 +35,7 @@ STORAGE: web.AppKey[Storage] = web.AppKey("storage")
 PREVIEWER: web.AppKey[Previewer] = web.AppKey("previewer")
 ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts")
 SIGNALING: web.AppKey[Signaling] = web.AppKey("signaling")
+RECORDERS: web.AppKey[Recorders] = web.AppKey("recorders")
 MEASURES: web.AppKey[Throttle] = web.AppKey("measures")
 TASKS = web.AppKey("tasks", TaskOwner)
 JOBS = web.AppKey("jobs", JobRunner)

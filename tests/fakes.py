@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Sequence
+
 from telemed.core.db import Announcement
+from telemed.core.errors import Missing
 
 
 class FakeAnnouncer:
@@ -17,3 +21,41 @@ class FakeAnnouncer:
     def events(self, channel: str) -> list[str]:
         """What was hinted on one channel, oldest first."""
         return [hint.event for hint in self.hints if hint.channel == channel]
+
+
+class FakeRecordingRooms:
+    """Remembers what a media process was told to record; writes nothing."""
+
+    def __init__(self) -> None:
+        self.acts: list[tuple[object, ...]] = []
+        self.stems: dict[str, str] = {}
+        self.refusal: str | None = None
+        self._changed = asyncio.Event()
+
+    async def start_recording(self, room: str, directory: str, stem: str) -> None:
+        self.stems[room] = stem
+        self._note("start", room, stem)
+
+    async def set_recording(self, room: str, names: Sequence[str], *, is_paused: bool) -> None:
+        if room not in self.stems:
+            raise Missing
+        self._note("set", frozenset(names), is_paused)
+
+    async def end_recording(self, room: str) -> str | None:
+        if self.stems.pop(room, None) is None:
+            raise Missing
+        self._note("end", room)
+        return self.refusal
+
+    def _note(self, *act: object) -> None:
+        # Said again and again; what is new is of interest.
+        if self.acts[-1:] != [act]:
+            self.acts.append(act)
+            self._changed.set()
+
+    async def until(self, is_so: Callable[[list[tuple[object, ...]]], bool]) -> None:
+        """Wait for what was told."""
+        async with asyncio.timeout(30):
+            while not is_so(self.acts):
+                self._changed.clear()
+                await self._changed.wait()

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from telemed.accounts.permissions import Action
-from telemed.signaling.namespace import events
+from telemed.signaling.events import events
 from telemed.signaling.protocol import EVENTS
 from tests.architecture.doors import check_doors
 from tests.architecture.imports import House, check_imports

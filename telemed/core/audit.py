@@ -65,6 +65,9 @@ class AuditTag(StrEnum):
     HISTORY_READ = "history:read"
     AUDIT_READ = "audit:read"
     ACCESS_REFUSED = "access:refused"
+    RECORDING_CHANGE = "recording:change"
+    RECORDING_READ = "recording:read"
+    RECORDING_DELETE = "recording:delete"
 
 
 class AuditRecord(SQLModel, table=True):

@@ -70,6 +70,8 @@ class Settings(BaseSettings):
 
     upload_limit_bytes: Annotated[int, Field(ge=1024)] = 20 * 1024 * 1024
     case_access_days_after_close: Annotated[int, Field(ge=0)] = 30
+    # As long as the record of the case, counted from the end of the year.
+    recording_retention_years: Annotated[int, Field(ge=0, le=100)] = 10
     request_expires_days: Annotated[int, Field(ge=1)] = 14
     ice_servers: list[IceServer] = []
     turn_urls: list[TurnUrl] = []

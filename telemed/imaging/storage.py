@@ -29,7 +29,7 @@ class Received:
 
 
 class Storage(Protocol):
-    """Keeps bytes for ever under their SHA-256."""
+    """Keeps bytes under their SHA-256."""
 
     async def receive(self, chunks: AsyncIterator[bytes], limit_bytes: int) -> Received:
         """Take a stream in. Raises TooLarge as soon as it passes the limit."""
@@ -45,6 +45,10 @@ class Storage(Protocol):
 
     def path_of(self, sha256: str) -> Path:
         """The file that holds kept bytes."""
+        ...
+
+    async def remove(self, sha256: str) -> None:
+        """Delete kept bytes, where the law says so; gone already is no mistake."""
         ...
 
 
@@ -110,6 +114,10 @@ class DirectoryStorage:
     def path_of(self, sha256: str) -> Path:
         """The file that holds kept bytes."""
         return self._objects / sha256[:2] / sha256
+
+    async def remove(self, sha256: str) -> None:
+        """Delete kept bytes, where the law says so; gone already is no mistake."""
+        await asyncio.to_thread(self.path_of(sha256).unlink, missing_ok=True)
 
 
 def received_file(path: Path) -> Received:

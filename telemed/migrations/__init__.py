@@ -29,6 +29,7 @@ _MODELS = (
     "telemed.sessions.models",
     "telemed.sessions.quality.models",
     "telemed.sessions.link.models",
+    "telemed.sessions.recording.models",
     "telemed.training.models",
 )
 

@@ -111,7 +111,14 @@ async def has_consent(
     work: UnitOfWork, patient_id: int, purpose: ConsentPurpose, consult_uid: str
 ) -> bool:
     """Whether a purpose is agreed to in a case now; a rule of other domains, not a reading."""
-    return await repository.is_agreed(work, patient_id, purpose, consult_uid)
+    return await find_consent(work, patient_id, purpose, consult_uid) is not None
+
+
+async def find_consent(
+    work: UnitOfWork, patient_id: int, purpose: ConsentPurpose, consult_uid: str
+) -> Consent | None:
+    """The agreement that is in force, for the wording it was given to."""
+    return await repository.find_agreed(work, patient_id, purpose, consult_uid)
 
 
 def check_answer(answer: ConsentAnswer, prefix: str = "") -> ConsentAnswer:

@@ -109,18 +109,18 @@ async def list_in_force(
     return list((await work.session.exec(query.order_by(col(Consent.id)))).all())
 
 
-async def is_agreed(
+async def find_agreed(
     work: UnitOfWork, patient_id: int, purpose: ConsentPurpose, consult_uid: str
-) -> bool:
-    """Whether an agreement to a purpose of one consult is in force."""
-    query = select(Consent.id).where(
+) -> Consent | None:
+    """The agreement to a purpose of one consult that is in force."""
+    query = select(Consent).where(
         col(Consent.patient_id) == patient_id,
         col(Consent.purpose) == purpose,
         col(Consent.consult_uid) == consult_uid,
         col(Consent.is_granted),
         col(Consent.withdrawn_at).is_(None),
     )
-    return (await work.session.exec(query)).first() is not None
+    return (await work.session.exec(query)).first()
 
 
 def _matches(text: str) -> list[ColumnElement[bool]]:

@@ -25,6 +25,7 @@ from telemed.sessions.models import (
     Participant,
 )
 from telemed.sessions.opening import CALLABLE, EMPTY_ENDS_AFTER, EMPTY_JOB, invite_of_case
+from telemed.sessions.recording import service as recordings
 from telemed.sessions.repository import touch_stays
 from telemed.sessions.ringing import call_absent, silence
 
@@ -83,6 +84,7 @@ async def enter(work: UnitOfWork, actor: Actor, uid: str, *, resumes: bool) -> E
         meeting = meeting.having(own)
         await call_absent(work, meeting, by=actor, anew=False)
         await silence(work, actor.uid)
+        await recordings.follow(work, meeting, actor)
     assert own
     return Entry(meeting, own, session.epoch, is_resumed)
 
@@ -179,6 +181,7 @@ async def end_stay(
     after = await find_meeting(work, uid)
     assert after
     await _settle(work, after, actor)
+    await recordings.follow(work, after, actor)
     if not after.inside:
         for member in after.members:
             await silence(work, member.person.uid)

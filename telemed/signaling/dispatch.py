@@ -16,7 +16,8 @@ from telemed.core.errors import N_, TelemedError, Throttled, Unauthenticated
 from telemed.core.i18n import Catalogue
 from telemed.signaling.engine.limits import Allowance
 from telemed.signaling.engine.upstream_logs import describe_failure
-from telemed.signaling.protocol import EVENTS, LIMITS, Message, Rate, parse_event
+from telemed.signaling.parsing import parse_event
+from telemed.signaling.protocol import EVENTS, LIMITS, Message, Rate
 
 log = logging.getLogger(__name__)
 

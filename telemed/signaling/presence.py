@@ -13,6 +13,7 @@ from telemed.core.errors import TelemedError
 from telemed.sessions import log, ringing, service
 from telemed.sessions.access import Meeting, find_meeting
 from telemed.sessions.models import LeaveReason
+from telemed.sessions.recording import service as recordings
 from telemed.signaling.dispatch import Caller
 from telemed.signaling.namespace import event_of, log_answer
 from telemed.signaling.protocol import PROTOCOL_VERSION, Join
@@ -64,6 +65,7 @@ class Presence:
                 await service.note_link(work, room.uid, own, is_up=True)
             page = await log.read_log(work, entry.meeting, message.last_event)
             ring_ends_at = ringing.ring_ends_at(entry.meeting, work.now())
+            recording = await recordings.find_view(work, entry.meeting)
         epoch = message.epoch if entry.is_resumed and message.epoch else entry.epoch
         self._stop_timer(room.uid, own)
         before = room.sit(seats_of(entry.meeting), own, caller.sid, epoch)
@@ -87,6 +89,7 @@ class Presence:
             "epoch": epoch,
             "resumed": entry.is_resumed,
             "participants": room.peers_of(seat),
+            "recording": recording,
             **self.ice_answer(own),
             **log_answer(room.uid, page),
         }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
@@ -18,13 +18,12 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
-from telemed.core.errors import N_, FieldError, Invalid
+from telemed.core.errors import N_
 
 PROTOCOL_VERSION: Final = 1
 SOCKET_PATH: Final = "/socket.io/"
@@ -123,6 +122,8 @@ Reason = Literal[
     "chosen",
 ]
 Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,128}$")]
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.-]{1,20}$")]
+GiverName = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Sdp = Annotated[str, StringConstraints(max_length=MAX_SDP_BYTES), AfterValidator(_checked_sdp)]
 ChatText = Annotated[str, StringConstraints(max_length=MAX_CHAT), AfterValidator(_checked_chat)]
 
@@ -307,6 +308,25 @@ class End(InSession):
     """End the session for everybody."""
 
 
+class Record(InSession):
+    """Ask everybody inside about recording; or pause it, resume it, end it."""
+
+
+class RecordAnswer(InSession):
+    """What the sender says to it; or what the patient said aloud, noted by their station."""
+
+    is_agreed: bool
+    text_version: Version
+    for_patient: bool = False
+    giver_name: GiverName = ""
+
+
+class RecordWithdraw(InSession):
+    """Take an agreement back, the own one or the patient's: the recording ends and is deleted."""
+
+    for_patient: bool = False
+
+
 EVENTS: Final[Mapping[str, type[Message]]] = MappingProxyType(
     {
         "probe": Probe,
@@ -329,64 +349,11 @@ EVENTS: Final[Mapping[str, type[Message]]] = MappingProxyType(
         "session:ring": Ring,
         "session:decline-ring": DeclineRing,
         "session:end": End,
+        "session:record-ask": Record,
+        "session:record-answer": RecordAnswer,
+        "session:record-withdraw": RecordWithdraw,
+        "session:record-pause": Record,
+        "session:record-resume": Record,
+        "session:record-stop": Record,
     }
 )
-
-# What pydantic finds -> (our code, our words). Anything else is "invalid".
-_FINDINGS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "missing": ("missing", N_("Thiếu trường này")),
-        "extra_forbidden": ("unexpected", N_("Giao thức không có trường này")),
-        "string_too_long": ("too_long", N_("Dài quá {max_length} ký tự")),
-        "too_long": ("too_long", N_("Nhiều quá {max_length} mục")),
-        "too_short": ("too_short", N_("Ít hơn {min_length} mục")),
-        "string_pattern_mismatch": ("malformed", N_("Sai dạng")),
-        "string_unicode": ("malformed", N_("Sai dạng")),
-        "literal_error": ("malformed", N_("Sai dạng")),
-        "greater_than_equal": ("out_of_range", N_("Ngoài khoảng cho phép")),
-        "less_than_equal": ("out_of_range", N_("Ngoài khoảng cho phép")),
-        "less_than": ("out_of_range", N_("Ngoài khoảng cho phép")),
-        "int_parsing_size": ("out_of_range", N_("Ngoài khoảng cho phép")),
-        "string_type": ("wrong_type", N_("Sai kiểu dữ liệu")),
-        "int_type": ("wrong_type", N_("Sai kiểu dữ liệu")),
-        "bool_type": ("wrong_type", N_("Sai kiểu dữ liệu")),
-        "list_type": ("wrong_type", N_("Sai kiểu dữ liệu")),
-        "model_type": ("wrong_type", N_("Sai kiểu dữ liệu")),
-    }
-)
-_OWN_CODES: Final = frozenset(
-    {
-        "sdp_too_large",
-        "sdp_malformed",
-        "sdp_media_count",
-        "candidate_malformed",
-        "text_empty",
-    }
-    | {"text_malformed", "seat_incomplete", "picture_incomplete"}
-)
-_MAX_FINDINGS: Final = 8
-_MAX_FIELD_NAME: Final = 64
-
-
-def parse_event(name: str, arguments: Sequence[object]) -> Message:
-    """The model of one event from what came over the wire, or an Invalid that names the fields."""
-    model = EVENTS.get(name)
-    if model is None:
-        raise Invalid("unknown_event", N_("Giao thức không có sự kiện này"))
-    if len(arguments) != 1:
-        raise Invalid("one_payload", N_("Mỗi sự kiện mang đúng một đối tượng"), field="payload")
-    try:
-        return model.model_validate(arguments[0])
-    except ValidationError as error:
-        findings = error.errors(include_url=False, include_input=False)[:_MAX_FINDINGS]
-        raise Invalid.of([_field_error(finding) for finding in findings]) from None
-
-
-def _field_error(finding: ErrorDetails) -> FieldError:
-    kind, context = finding["type"], finding.get("ctx", {})
-    path = ".".join(str(part) for part in finding["loc"])[:_MAX_FIELD_NAME] or "payload"
-    if kind in _OWN_CODES:
-        return FieldError(path, kind, finding["msg"])
-    code, message = _FINDINGS.get(kind, ("invalid", N_("Giá trị không hợp lệ")))
-    numbers = {key: value for key, value in context.items() if isinstance(value, int)}
-    return FieldError(path, code, message, numbers)

@@ -28,11 +28,12 @@ from telemed.keys import LOCALE
 from telemed.media.ice import IceServers
 from telemed.sessions import service
 from telemed.sessions.models import LeaveReason
+from telemed.sessions.recording.recorders import Recorders
 from telemed.signaling.announcer import SocketAnnouncer
 from telemed.signaling.dispatch import Caller, Connection, Dispatcher
 from telemed.signaling.engine import FastServer, Limits, Reason, Refused
 from telemed.signaling.engine.upstream_logs import describe_failure
-from telemed.signaling.namespace import events
+from telemed.signaling.events import events
 from telemed.signaling.presence import Presence
 from telemed.signaling.protocol import MAX_MESSAGE_BYTES, PROTOCOL_VERSION, SOCKET_PATH, InSession
 from telemed.signaling.rooms import Push, Room, Rooms, Step, not_joined
@@ -60,6 +61,7 @@ class Signaling:
         settings: Settings,
         database: Database,
         catalogue: Catalogue,
+        recorders: Recorders,
         limits: Limits = LIMITS,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
@@ -69,6 +71,7 @@ class Signaling:
         self._is_stopping = False
         self._waiting: set[tuple[str, str]] = set()
         self.database = database
+        self.recorders = recorders
         self.ice = IceServers.of(settings)
         self.connections: dict[str, Connection] = {}
         self.rooms = Rooms(self._tasks)
@@ -193,7 +196,10 @@ class Signaling:
     # ---- what the database says has happened
 
     def _session_changed(self, hint: Announcement) -> None:
-        self._in_turn(hint.channel.partition(":")[2], self.presence.follow_log)
+        session = hint.channel.partition(":")[2]
+        self._in_turn(session, self.presence.follow_log)
+        if hint.event.startswith("recording_"):
+            self.recorders.notice(session)
 
     def _consult_changed(self, hint: Announcement) -> None:
         if hint.event in KEEPS_RIGHTS:

@@ -24,6 +24,7 @@ from telemed.sessions.models import LiveSession
 from telemed.sessions.opening import open_for_consult
 from telemed.web.cookies import login_cookie_name
 from tests.factories import Case, Factory
+from tests.fakes import FakeRecordingRooms
 from tests.signaling.foreign import ForeignClient, open_socket
 
 Connect = Callable[[Actor], Awaitable[ForeignClient]]
@@ -37,9 +38,18 @@ def database_url(sqlite_url: str) -> str:
 
 
 @pytest.fixture
-def app(settings: Settings, clock: FakeClock) -> web.Application:
+def recording_rooms() -> FakeRecordingRooms:
+    """What stands in for the process that writes recordings."""
+    return FakeRecordingRooms()
+
+
+@pytest.fixture
+def app(
+    settings: Settings, clock: FakeClock, recording_rooms: FakeRecordingRooms
+) -> web.Application:
     """The whole application, whose hints go to its sockets."""
-    return create_app(settings, Overrides(clock=clock, runs_jobs=False))
+    overrides = Overrides(clock=clock, runs_jobs=False, recording_rooms=recording_rooms)
+    return create_app(settings, overrides)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from telemed.core.errors import Invalid
 from telemed.signaling import protocol
-from telemed.signaling.protocol import EVENTS, Message, parse_event
+from telemed.signaling.parsing import parse_event
+from telemed.signaling.protocol import EVENTS, Message
 
 SDP = (
     "v=0\r\no=- 46117 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
@@ -67,6 +68,12 @@ VALID: dict[str, dict[str, Any]] = {
     "session:ring": {"session": "s1"},
     "session:decline-ring": {"session": "s1"},
     "session:end": {"session": "s1"},
+    "session:record-ask": {"session": "s1"},
+    "session:record-answer": {"session": "s1", "is_agreed": True, "text_version": "2026-11"},
+    "session:record-withdraw": {"session": "s1"},
+    "session:record-pause": {"session": "s1"},
+    "session:record-resume": {"session": "s1"},
+    "session:record-stop": {"session": "s1"},
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from telemed.sessions.pictures import OPEN_FOR
 from telemed.sessions.ringing import RING
-from telemed.signaling import protocol
+from telemed.signaling import parsing, protocol
 from telemed.signaling.namespace import MOST_CHANNELS
 from telemed.signaling.protocol import EVENTS, LIMITS, Rate
 from telemed.signaling.rooms import LOGGED_MODES, STILL_SECONDS
@@ -22,6 +22,7 @@ PAGE = (ROOT / "docs" / "protocol.md").read_text()
 SOURCES = [
     *Path(ROOT / "telemed/signaling").glob("*.py"),
     *Path(ROOT / "telemed/sessions").glob("*.py"),
+    *Path(ROOT / "telemed/sessions/recording").glob("*.py"),
 ]
 REFUSALS = {"Invalid", "Conflict", "Unavailable", "Throttled"}
 # Refusals of routes and of the minutes, which no event leads to.
@@ -67,7 +68,7 @@ def test_every_code_is_on_the_page() -> None:
 
 
 def test_codes_of_fields_are_on_the_page() -> None:
-    codes = {code for code, _ in protocol._FINDINGS.values()} | protocol._OWN_CODES | {"invalid"}
+    codes = {code for code, _ in parsing._FINDINGS.values()} | parsing._OWN_CODES | {"invalid"}
     assert {code for code in codes if f"`{code}`" not in PAGE} == set()
 
 

@@ -53,4 +53,7 @@ TAG_LABELS: Mapping[AuditTag, str] = {
     AuditTag.HISTORY_READ: N_("Xem lịch sử"),
     AuditTag.AUDIT_READ: N_("Xem nhật ký"),
     AuditTag.ACCESS_REFUSED: N_("Bị chặn vì không có quyền"),
+    AuditTag.RECORDING_CHANGE: N_("Ghi hình buổi gọi"),
+    AuditTag.RECORDING_READ: N_("Xem bản ghi buổi gọi"),
+    AuditTag.RECORDING_DELETE: N_("Xóa bản ghi buổi gọi"),
 }

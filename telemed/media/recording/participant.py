@@ -49,6 +49,7 @@ class ParticipantRecorder:
         ask_key_frame: Callable[[], None],
     ) -> None:
         self.source = source
+        self.is_noted = False
         self._path = path
         self._ask = ask_key_frame
         self._began = now
@@ -136,6 +137,14 @@ class ParticipantRecorder:
             offset_seconds=round(began - recording_began, 3),
             duration_seconds=file.duration_milliseconds / 1000,
         )
+
+    def begun(self, recording_began: float | None) -> WrittenFile | None:
+        """The file that has been begun, as far as it is known; None before it."""
+        began = self._timeline.began
+        if self._reel is None or began is None or recording_began is None:
+            return None
+        self.is_noted = True
+        return WrittenFile(self.source, self._path, "", round(began - recording_began, 3), 0)
 
     def _flush(self, now: float) -> None:
         self._find_anchor(now)

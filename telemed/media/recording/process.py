@@ -14,7 +14,9 @@ import time
 from pathlib import Path
 
 from telemed.media.recording import wire
+from telemed.media.recording.manifest import Manifest, Noted
 from telemed.media.recording.packets import Packet
+from telemed.media.recording.participant import WrittenFile
 from telemed.media.recording.recording import Outcome, Recording
 from telemed.media.recording.webm import StorageFull
 
@@ -53,7 +55,9 @@ class Session:
         self._connection = connection
         now = time.monotonic()
         self._clock = RecorderClock(now)
-        self._recording = Recording(directory, stem, now, self._want_key_frame)
+        self._manifest = Manifest(directory, stem)
+        self._names: dict[str, str] = {}
+        self._recording = Recording(directory, stem, now, self._want_key_frame, self._note)
         self._is_over = False
 
     def run(self) -> Outcome:
@@ -68,6 +72,7 @@ class Session:
         except StorageFull as full:
             refusal = full.code
         outcome = self._recording.close(self._clock.seconds(time.monotonic()))
+        self._manifest.close()
         return Outcome(outcome.files, refusal or outcome.refusal)
 
     def _read_waiting(self) -> None:
@@ -101,6 +106,7 @@ class Session:
     def _carry_out(self, order: wire.Order) -> None:
         match order.order:
             case wire.OrderKind.ADD:
+                self._names[str(order.source)] = order.name
                 self._recording.add(str(order.source), order.at)
             case wire.OrderKind.REMOVE:
                 self._recording.remove(str(order.source), order.at)
@@ -110,6 +116,22 @@ class Session:
                 self._recording.resume(order.at)
             case wire.OrderKind.CLOSE:
                 self._is_over = True
+
+    def _note(self, file: WrittenFile) -> None:
+        noted = Noted(
+            file=file.path.name,
+            name=self._names[file.source],
+            offset_ms=round(file.offset_seconds * 1000),
+            duration_ms=round(file.duration_seconds * 1000),
+            sha256=file.sha256,
+            size=file.path.stat().st_size if file.sha256 else 0,
+        )
+        try:
+            self._manifest.note(noted)
+        except OSError as error:
+            # What is finished and cannot be noted is found by its beginning.
+            if not file.sha256:
+                raise StorageFull from error
 
     def _want_key_frame(self, source: str) -> None:
         self._send(wire.pack_key_frame_wanted(int(source)))

@@ -24,13 +24,19 @@ class Recording:
     """Files `<stem>-1.webm`, `<stem>-2.webm` … in `directory`, in the order people came."""
 
     def __init__(
-        self, directory: Path, stem: str, now: float, ask_key_frame: Callable[[str], None]
+        self,
+        directory: Path,
+        stem: str,
+        now: float,
+        ask_key_frame: Callable[[str], None],
+        note: Callable[[WrittenFile], None] | None = None,
     ) -> None:
         self._directory = directory
         self._stem = stem
         self._timeline = Timeline()
         self._timeline.begin(now)
         self._ask_key_frame = ask_key_frame
+        self._note = note or _note_nothing
         self._participants: dict[str, ParticipantRecorder] = {}
         self._files: list[WrittenFile] = []
         self._count = 0
@@ -71,6 +77,8 @@ class Recording:
         """Call it about every 100 ms. Raises StorageFull."""
         for participant in self._participants.values():
             participant.tick(now)
+            if not participant.is_noted:
+                self._note_beginning(participant)
 
     def pause(self, now: float) -> None:
         """Nothing that is sent from now on is written."""
@@ -99,3 +107,14 @@ class Recording:
         file = participant.close(self._timeline.began or now)
         if file is not None:
             self._files.append(file)
+            self._note(file)
+
+    def _note_beginning(self, participant: ParticipantRecorder) -> None:
+        """A file has begun; where it stands on the time line is known from now on."""
+        file = participant.begun(self._timeline.began)
+        if file is not None:
+            self._note(file)
+
+
+def _note_nothing(_file: WrittenFile) -> None:
+    """Nobody keeps notes."""

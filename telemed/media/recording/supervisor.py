@@ -87,7 +87,7 @@ class RecorderProcess:
             number = len(self._sources) + 1
             self._numbers[source] = number
             self._sources[number] = source
-            self._order(wire.OrderKind.ADD, number)
+            self._order(wire.OrderKind.ADD, number, source)
 
     def remove(self, source: str) -> None:
         """This participant left for good."""
@@ -142,9 +142,9 @@ class RecorderProcess:
         )
         return Outcome(files, outcome.refusal)
 
-    def _order(self, order: wire.OrderKind, source: int = 0) -> None:
+    def _order(self, order: wire.OrderKind, source: int = 0, name: str = "") -> None:
         """Orders are few, keep their place among the packets and are never dropped."""
-        self._send(wire.pack_order(wire.Order(order, source, time.monotonic())))
+        self._send(wire.pack_order(wire.Order(order, source, time.monotonic(), name)))
 
     def _offer(self, datagram: bytes) -> None:
         if len(self._waiting) >= MOST_WAITING:

@@ -41,6 +41,7 @@ class Order(NamedTuple):
     order: OrderKind
     source: int
     at: float
+    name: str = ""
 
 
 class Media(NamedTuple):
@@ -100,7 +101,7 @@ def read_from_server(datagram: bytes) -> Order | Media:
             return Media(source, SenderReport(Kind(kind), ssrc, ntp_seconds, timestamp))
         case _:
             order = json.loads(datagram)
-            return Order(OrderKind(order["order"]), order["source"], order["at"])
+            return Order(OrderKind(order["order"]), order["source"], order["at"], order["name"])
 
 
 def pack_key_frame_wanted(source: int) -> bytes:

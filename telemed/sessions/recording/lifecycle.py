@@ -151,13 +151,13 @@ def leave(gate: Gate, who: str) -> Gate:
     gate = replace(gate, present=gate.present - {who})
     if not gate.present and not gate.is_over:
         return replace(gate, state=next_state(gate.state, RecordingEvent.STOP))
-    return _settle(gate)
+    return settle(gate)
 
 
 def agree(gate: Gate, who: str, text_version: str) -> Gate:
     """Somebody present agrees to the wording they read."""
     gate = _answer(gate, who, Move.AGREE, text_version)
-    return _settle(gate)
+    return settle(gate)
 
 
 def refuse(gate: Gate, who: str, text_version: str) -> Gate:
@@ -201,7 +201,8 @@ def _answer(gate: Gate, who: str, move: Move, text_version: str | None) -> Gate:
     return replace(gate, consents=MappingProxyType(consents))
 
 
-def _settle(gate: Gate) -> Gate:
+def settle(gate: Gate) -> Gate:
+    """It begins, or goes on, once nobody present is waited for any more."""
     is_waiting = gate.state in {RecordingState.ASKED, RecordingState.AWAITING}
     if is_waiting and gate.present and not gate.missing:
         return replace(gate, state=next_state(gate.state, RecordingEvent.ALL_AGREED))

@@ -85,7 +85,7 @@ def nothing(now: float) -> None:
 
 
 def names(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir())
+    return sorted(path.name for path in directory.glob("*.webm*"))
 
 
 @dataclass

@@ -1,0 +1,8 @@
+"""Every event of the protocol with its handler, from the modules that answer them."""
+
+from __future__ import annotations
+
+from telemed.signaling import recording_events
+from telemed.signaling.namespace import events
+
+__all__ = ["events", "recording_events"]
