@@ -187,14 +187,14 @@ async def test_each_reader_stands_under_the_last_message_they_have_passed(
     await post(work, case.doctor, uid, "Hai")
     clock.advance(timedelta(minutes=1))
     await mark_read(work, case.specialist, uid, one.id or 0)
-    lines = await list_lines(work, case.doctor, case.consult)
+    lines = (await list_lines(work, case.doctor, case.consult)).shown
     seen = [(line.text, line.seen.at if line.seen else None) for line in lines]
     assert seen == [("Một", work.now()), ("Hai", None)]
-    theirs = await list_lines(work, case.specialist, case.consult)
+    theirs = (await list_lines(work, case.specialist, case.consult)).shown
     assert [line.is_new for line in theirs] == [False, True]
     await mark_read(work, case.specialist, uid, 1)
     await mark_read(work, case.specialist, uid, 2**40)
-    lines = await list_lines(work, case.doctor, case.consult)
+    lines = (await list_lines(work, case.doctor, case.consult)).shown
     assert [line.seen is not None for line in lines] == [False, True]
 
 
@@ -202,7 +202,9 @@ async def test_a_mark_counts_only_messages_of_its_case(work: UnitOfWork, make: F
     case, other = await make.case(S.ACCEPTED), await make.case(S.ACCEPTED)
     await post(work, case.doctor, case.consult.uid, "Một")
     await mark_read(work, other.specialist, other.consult.uid, 2**40)
-    assert [line.seen for line in await list_lines(work, case.doctor, case.consult)] == [None]
+    assert [line.seen for line in (await list_lines(work, case.doctor, case.consult)).shown] == [
+        None
+    ]
 
 
 async def test_a_case_opens_with_its_newest_facts(work: UnitOfWork, make: Factory) -> None:

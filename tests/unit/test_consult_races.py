@@ -157,7 +157,7 @@ async def test_fifty_messages_at_once_are_all_there_in_one_order(database: Datab
     outcomes = await asyncio.gather(*(_try(database, say(number)) for number in range(HANDS)))
     assert set(outcomes) == {"done"}
     async with database.read() as work:
-        lines = await list_lines(work, case.doctor, case.consult)
+        lines = (await list_lines(work, case.doctor, case.consult)).shown
         facts = await list_events(work, stream_of("consult", case.consult.uid))
     assert sorted(line.text for line in lines) == sorted(f"Tin {n}" for n in range(HANDS))
     assert [fact.number for fact in facts] == list(range(1, HANDS + 1))

@@ -10,9 +10,9 @@ import pytest
 from sqlmodel import select
 
 from telemed.accounts.permissions import Role
-from telemed.consults.case.conversation import post
+from telemed.consults.case.conversation import MESSAGES_SHOWN, post
 from telemed.consults.lifecycle import OVER, ConsultState
-from telemed.consults.models import ReadMark
+from telemed.consults.models import Message, ReadMark
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
@@ -314,3 +314,28 @@ async def test_the_entrance_leads_in_or_to_the_sign_in(
     browser = await signed_in(await make.actor(Role.TRAINER))
     async with browser.get("/", allow_redirects=False) as answer:
         assert answer.headers["Location"] == "/home"
+
+
+async def test_a_long_conversation_is_read_to_its_beginning(
+    work: UnitOfWork, make: Factory, signed_in: SignIn
+) -> None:
+    case = await make.case(S.ACCEPTED)
+    assert case.consult.id
+    texts = [f"Tin thứ {number}." for number in range(MESSAGES_SHOWN + 2)]
+    for text in texts:
+        work.session.add(
+            Message(consult_id=case.consult.id, author_id=case.doctor.id, text=text, at=work.now())
+        )
+        await work.session.flush()
+    await work.commit()
+    browser = await signed_in(case.specialist)
+    url = f"/consults/{case.consult.uid}"
+    newest = await text_of(browser, url)
+    assert [text for text in texts if text in newest] == texts[2:]
+    earlier = re.search(r'href="([^"]+[?]before=\d+)#tin"', newest)
+    assert earlier
+    oldest = await text_of(browser, earlier[1])
+    assert [text for text in texts if text in oldest] == texts[:2]
+    assert "?before=" not in oldest
+    assert "Về tin mới nhất" in oldest
+    assert "Về tin mới nhất" not in newest

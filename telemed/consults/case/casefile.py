@@ -45,6 +45,7 @@ class CaseFile:
     taken_at: datetime | None
     moments: Sequence[Moment]
     lines: Sequence[Line]
+    earlier: int | None
     step: Step
     last_event: int
 
@@ -68,8 +69,10 @@ def side_of(consult: Consult, actor: Actor) -> Side:
     return Side.STATION if consult.station_id in actor.station_ids else Side.SPECIALIST
 
 
-async def open_case(work: UnitOfWork, actor: Actor, uid: str) -> CaseFile:
-    """The whole case; the read is on record."""
+async def open_case(
+    work: UnitOfWork, actor: Actor, uid: str, *, before: int | None = None
+) -> CaseFile:
+    """The whole case, its conversation `before` a message or the newest; the read is on record."""
     consult = await get_case(work, actor, uid, Action.CONSULT_READ)
     work.audit(
         AuditTag.CONSULT_READ,
@@ -84,6 +87,7 @@ async def open_case(work: UnitOfWork, actor: Actor, uid: str) -> CaseFile:
     station, specialty = await repository.get_place_names(work, consult)
     signs = await repository.list_vital_signs(work, consult)
     side = side_of(consult, actor)
+    lines = await list_lines(work, actor, consult, before)
     return CaseFile(
         consult=consult,
         patient=await work.session.get_one(Patient, consult.patient_id),
@@ -97,7 +101,8 @@ async def open_case(work: UnitOfWork, actor: Actor, uid: str) -> CaseFile:
         cells=cells_of(signs[0], consult.patient_age_years) if signs else (),
         taken_at=signs[0].taken_at if signs else None,
         moments=tell(events, people),
-        lines=await list_lines(work, actor, consult),
+        lines=lines.shown,
+        earlier=lines.earlier,
         step=step_of(consult.state, side),
         last_event=events[-1].number if events else 0,
     )

@@ -51,6 +51,14 @@ class Line:
     seen: Seen | None = None
 
 
+@dataclass(frozen=True)
+class Lines:
+    """A stretch of the conversation, oldest first; `earlier` asks for the one before it."""
+
+    shown: list[Line]
+    earlier: int | None = None
+
+
 async def add_message(
     work: UnitOfWork,
     actor: Actor,
@@ -111,15 +119,21 @@ async def mark_read(work: UnitOfWork, actor: Actor, uid: str, up_to: int) -> Non
         work.announce(stream_of("consult", consult.uid), MESSAGES_READ)
 
 
-async def list_lines(work: UnitOfWork, actor: Actor, consult: Consult) -> list[Line]:
-    """The newest messages of a case the actor has already been let into, oldest first."""
+async def list_lines(
+    work: UnitOfWork, actor: Actor, consult: Consult, before: int | None = None
+) -> Lines:
+    """The newest messages (of those before one) of a case the actor has been let into."""
     query = (
         select(Message)
         .where(col(Message.consult_id) == consult.id)
         .order_by(col(Message.id).desc())
-        .limit(MESSAGES_SHOWN)
+        .limit(MESSAGES_SHOWN + 1)
     )
-    messages = list((await work.session.exec(query)).all())[::-1]
+    if before is not None:
+        query = query.where(col(Message.id) < min(before, LARGEST_KEY))
+    found = list((await work.session.exec(query)).all())
+    messages = found[:MESSAGES_SHOWN][::-1]
+    earlier = messages[0].id if len(found) > len(messages) else None
     marks_query = select(ReadMark).where(col(ReadMark.consult_id) == consult.id)
     marks = list((await work.session.exec(marks_query)).all())
     people = await get_people(
@@ -127,7 +141,7 @@ async def list_lines(work: UnitOfWork, actor: Actor, consult: Consult) -> list[L
     )
     own = next((mark.message_id for mark in marks if mark.person_id == actor.id), 0)
     seen = _seen(messages, [mark for mark in marks if mark.person_id != actor.id], people, actor)
-    return [
+    shown = [
         Line(
             id=message.id or 0,
             uid=message.uid,
@@ -141,6 +155,7 @@ async def list_lines(work: UnitOfWork, actor: Actor, consult: Consult) -> list[L
         )
         for message in messages
     ]
+    return Lines(shown, earlier)
 
 
 def _seen(

@@ -59,9 +59,10 @@ class View(StrEnum):
 
 
 class CaseQuery(Body):
-    """Which part is looked at."""
+    """Which part is looked at, and how far back."""
 
     view: View = View.ALL
+    before: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None = None
 
 
 class EventsQuery(Body):
@@ -98,12 +99,13 @@ async def show(request: web.Request) -> web.Response:
     query = read_query(request, CaseQuery)
     work, actor, uid = request[WORK], signed_in(request), _uid(request)
     try:
-        case = await casefile.open_case(work, actor, uid)
+        case = await casefile.open_case(work, actor, uid, before=query.before)
     except Missing:
         if may(actor, Action.WORKLIST) and await find_preview(work, actor, uid):
             return see_other(request, f"/worklist?case={uid}")
         raise
-    return page(request, _PAGE, **await _context(request, case, query.view))
+    context = await _context(request, case, query.view)
+    return page(request, _PAGE, **context, is_past=query.before is not None)
 
 
 async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) -> dict[str, Any]:
