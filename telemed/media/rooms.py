@@ -102,3 +102,18 @@ class MediaRooms(Protocol):
     async def get_stats(self, room: str) -> RoomStats:
         """What passed so far."""
         ...
+
+    async def start_recording(self, room: str, directory: str, stem: str) -> None:
+        """Begin a recording that is called `stem`; nobody is in it yet.
+
+        It outlives the room and its connections: who publishes again goes on in the same file.
+        """
+        ...
+
+    async def set_recording(self, room: str, names: Sequence[str], *, is_paused: bool) -> None:
+        """Who is recorded from now on. Raises `Missing` when none runs (any more)."""
+        ...
+
+    async def end_recording(self, room: str) -> str | None:
+        """Finish the files; the code of what ended it before its time. Raises `Missing`."""
+        ...

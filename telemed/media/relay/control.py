@@ -85,7 +85,43 @@ class GetStats(Message):
     room: str
 
 
-Call = OpenRoom | CloseRoom | Publish | Subscribe | SetWish | Leave | GetStats
+class StartRecording(Message):
+    """`MediaRooms.start_recording`."""
+
+    method: Literal["start_recording"] = "start_recording"
+    room: str
+    directory: str
+    stem: str
+
+
+class SetRecording(Message):
+    """`MediaRooms.set_recording`."""
+
+    method: Literal["set_recording"] = "set_recording"
+    room: str
+    names: tuple[str, ...]
+    is_paused: bool
+
+
+class EndRecording(Message):
+    """`MediaRooms.end_recording`."""
+
+    method: Literal["end_recording"] = "end_recording"
+    room: str
+
+
+Call = (
+    OpenRoom
+    | CloseRoom
+    | Publish
+    | Subscribe
+    | SetWish
+    | Leave
+    | GetStats
+    | StartRecording
+    | SetRecording
+    | EndRecording
+)
 
 
 class Request(Message):

@@ -7,13 +7,15 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from telemed.core.clock import TaskOwner
-from telemed.core.errors import N_, Conflict, Invalid, Missing
+from telemed.core.errors import N_, Conflict, Invalid, Missing, Unavailable
 from telemed.media.relay import dialect, limits
 from telemed.media.relay.offers import refused
 from telemed.media.relay.publishers import Publisher
+from telemed.media.relay.taps import Tape
 from telemed.media.relay.viewers import TICK_SECONDS, Viewer
 from telemed.media.rooms import IceServer, PeerStats, RoomStats, Wish
 
@@ -46,6 +48,7 @@ class LocalRooms:
         self._ice_servers = tuple(ice_servers)
         self._may_be_private = may_be_private
         self._rooms: dict[str, Room] = {}
+        self._tapes: dict[str, Tape] = {}
         self._tasks = TaskOwner("relay")
         self._endings: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.Task[None] | None = None
@@ -74,7 +77,10 @@ class LocalRooms:
         await self._end_publisher(found, name)
         found.publishers[name] = peer
         answering = peer.answer(offer, may_be_private=self._may_be_private)
-        return await self._answer(answering, partial(self._end_publisher, found, name))
+        answer = await self._answer(answering, partial(self._end_publisher, found, name))
+        if room in self._tapes:
+            self._tapes[room].attach(peer)
+        return answer
 
     async def subscribe(self, room: str, name: str, offer: str, publishers: Sequence[str]) -> str:
         """Send to the viewer `name` what the publishers send; the answer."""
@@ -111,8 +117,36 @@ class LocalRooms:
             viewers=tuple(_stats(p, p.estimate, p.paused) for p in found.viewers.values()),
         )
 
+    async def start_recording(self, room: str, directory: str, stem: str) -> None:
+        """Begin a recording; nobody is in it yet."""
+        if room in self._tapes or len(self._tapes) >= limits.ROOMS:
+            raise Conflict("media_room_taken", N_("Phòng truyền hình đã có hoặc máy chủ đã đầy."))
+        # Taken before the process is there, so that two never write the same files.
+        tape = self._tapes[room] = Tape()
+        try:
+            await tape.start(Path(directory), stem)
+        except OSError:
+            del self._tapes[room]
+            raise Unavailable("recorder_unavailable", N_("Máy chủ chưa mở được máy ghi.")) from None
+
+    async def set_recording(self, room: str, names: Sequence[str], *, is_paused: bool) -> None:
+        """Who is recorded from now on."""
+        tape, found = self._tapes.get(room), self._rooms.get(room)
+        if tape is None:
+            raise Missing
+        tape.set(frozenset(names), found.publishers if found else {}, is_paused=is_paused)
+
+    async def end_recording(self, room: str) -> str | None:
+        """Finish the files."""
+        tape = self._tapes.pop(room, None)
+        if tape is None:
+            raise Missing
+        return await tape.end()
+
     async def close(self) -> None:
-        """End every room."""
+        """End every room; what is being recorded is finished first."""
+        tapes = [self.end_recording(room) for room in self._tapes]
+        await asyncio.gather(*tapes, return_exceptions=True)
         await self._tasks.close()
         for room in list(self._rooms):
             await self.close_room(room)

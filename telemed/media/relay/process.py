@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 START_SECONDS: Final = 20.0
 ANSWER_SECONDS: Final = 15.0
+# A recorder closes its files, on a disc that may be slow.
+FINISH_SECONDS: Final = 40.0
 STOP_SECONDS: Final = 5.0
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 10.0
@@ -133,7 +135,7 @@ class RelayProcess:
                 process.kill()
             await process.wait()
 
-    async def _ask(self, call: control.Call) -> Any:
+    async def _ask(self, call: control.Call, seconds: float = ANSWER_SECONDS) -> Any:
         """Raises what the relay raised, or `Unavailable`."""
         writer = self._writer
         if not writer or not self._up.is_set() or len(self._waiting) >= control.IN_FLIGHT:
@@ -142,7 +144,7 @@ class RelayProcess:
         waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         line = control.to_line(control.Request(number=number, call=call))
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(seconds):
                 if len(line) < control.LINE_BYTES:
                     writer.write(line)
                     await writer.drain()
@@ -198,6 +200,21 @@ class RelayProcess:
             for side in ("publishers", "viewers")
         )
         return RoomStats(publishers, viewers)
+
+    async def start_recording(self, room: str, directory: str, stem: str) -> None:
+        """Begin a recording; nobody is in it yet."""
+        call = control.StartRecording(room=room, directory=directory, stem=stem)
+        await self._ask(call)
+
+    async def set_recording(self, room: str, names: Sequence[str], *, is_paused: bool) -> None:
+        """Who is recorded from now on."""
+        call = control.SetRecording(room=room, names=tuple(names), is_paused=is_paused)
+        await self._ask(call)
+
+    async def end_recording(self, room: str) -> str | None:
+        """Finish the files; the code of what ended it before its time."""
+        refusal = await self._ask(control.EndRecording(room=room), FINISH_SECONDS)
+        return str(refusal) if refusal else None
 
 
 def _unavailable() -> Unavailable:

@@ -25,7 +25,7 @@ from telemed.media.rooms import IceServer, Wish
 log = logging.getLogger(__name__)
 
 
-async def call(rooms: LocalRooms, asked: control.Call) -> Any:  # noqa: PLR0911 - one each
+async def call(rooms: LocalRooms, asked: control.Call) -> Any:  # noqa: C901, PLR0911 - one each
     """Carry out one call; what is answered."""
     match asked:
         case control.OpenRoom(room=room):
@@ -43,6 +43,12 @@ async def call(rooms: LocalRooms, asked: control.Call) -> Any:  # noqa: PLR0911 
             return await rooms.leave(room, name)
         case control.GetStats(room=room):
             return dataclasses.asdict(await rooms.get_stats(room))
+        case control.StartRecording(room=room, directory=directory, stem=stem):
+            return await rooms.start_recording(room, directory, stem)
+        case control.SetRecording(room=room, names=names, is_paused=is_paused):
+            return await rooms.set_recording(room, names, is_paused=is_paused)
+        case control.EndRecording(room=room):
+            return await rooms.end_recording(room)
 
 
 class Worker:
