@@ -12,7 +12,7 @@ import { LiveError } from "./live.js";
  * @typedef {{ participant: string, person: string, name: string, role: string, connected: boolean, epoch: number | null, polite: boolean, muted: boolean, camera_off: boolean, mode?: Mode | null, joined_at: string }} Peer
  * @typedef {{ rung: import("./ladder.js").Rung, reason: import("./ladder.js").Reason, ask: import("./ladder.js").Rung, ask_reason: import("./ladder.js").Reason }} Mode
  * @typedef {{ id: string, kind: string, state: string, consult: string | null, started_at: string | null, ring_expires_at: string | null }} SessionFacts
- * @typedef {{ now: string, session: SessionFacts, participant: string, participant_token: string, epoch: number, resumed: boolean, participants: Peer[], ice_servers: RTCIceServer[], ice_expires_at: string | null, events: LogEvent[], last_event: number, more: boolean }} Joined
+ * @typedef {{ now: string, session: SessionFacts, participant: string, participant_token: string, epoch: number, resumed: boolean, participants: Peer[], recording?: import("./pages/recording-words.js").RecordingView | null, ice_servers: RTCIceServer[], ice_expires_at: string | null, events: LogEvent[], last_event: number, more: boolean }} Joined
  * @typedef {{ session: string, from: string, kind: "offer" | "answer" | "candidate", epoch: number, description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit | null }} Signal
  */
 

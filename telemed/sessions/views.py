@@ -8,7 +8,9 @@ from aiohttp import web
 
 from telemed.accounts.permissions import Action, Actor
 from telemed.core.errors import N_
-from telemed.keys import RENDERER, SIGNALING, WORK, signed_in
+from telemed.keys import RECORDERS, RENDERER, SIGNALING, WORK, signed_in
+from telemed.patients import consent_texts as patient_texts
+from telemed.patients.models import ConsentPurpose
 from telemed.sessions import minutes, opening, ringing, service
 from telemed.sessions.access import Meeting
 from telemed.sessions.attendance import list_attendance
@@ -16,6 +18,8 @@ from telemed.sessions.lifecycle import SessionState
 from telemed.sessions.log import list_said
 from telemed.sessions.models import ParticipantRole
 from telemed.sessions.quality import service as quality
+from telemed.sessions.recording import consent_texts as recording_texts
+from telemed.sessions.recording import service as recordings
 from telemed.web.parsing import Body, read_body
 from telemed.web.rendering import json_answer, page, see_other
 from telemed.web.routing import Routes
@@ -96,11 +100,22 @@ async def room(request: web.Request) -> web.Response:
         ice_servers=request.app[SIGNALING].ice.fixed,
         papers=papers,
         asks_pictures=_asks_pictures(meeting, actor),
+        recording=_recording(meeting, actor) if request.app[RECORDERS].is_available else None,
         patient=papers.patient if papers else None,
         values=papers.draft.content if papers and papers.draft else {},
         revision=papers.draft.revision if papers and papers.draft else 0,
         **context,
     )
+
+
+def _recording(meeting: Meeting, actor: Actor) -> dict[str, Any]:
+    own, consult = meeting.find(actor.id), meeting.consult
+    return {
+        "text": recording_texts.CURRENT,
+        "patient_text": patient_texts.CURRENT[ConsentPurpose.RECORDING],
+        "may_steer": own is None or own.participant.role in recordings.MAY_ASK,
+        "is_station": consult is not None and consult.station_id in actor.station_ids,
+    }
 
 
 def _asks_pictures(meeting: Meeting, actor: Actor) -> bool:

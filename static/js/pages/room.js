@@ -9,7 +9,9 @@ import { Live } from "../live.js";
 import { Modes, START_SENDING } from "../modes.js";
 import { QualityKeeper, QualityRecord } from "../quality.js";
 import { Seat } from "../seat.js";
+import { recordingWords } from "./recording-words.js";
 import { PictureDesk } from "./room-pictures.js";
+import { RecordingBar } from "./room-recording.js";
 import { modeOf, problemWords, situationOf, stateWords, wordsOf } from "./room-words.js";
 
 /**
@@ -149,6 +151,8 @@ const seat = new Seat(live, session, {
   onStillSeen: (seen) => modes.gotStillSeen(seen),
 });
 
+const recording = new RecordingBar(live, session, (participant) => peers.get(participant)?.name ?? "");
+
 const modes = new Modes({
   call,
   seat,
@@ -212,6 +216,7 @@ function gotJoined(joined) {
   setRing(joined.session.ring_expires_at);
   if (peers.size > 0) quality.met(true);
   call.adopt(joined);
+  recording.joined(joined);
   desk.joined(own);
   show();
 }
@@ -242,7 +247,8 @@ function gotEvent(event) {
   if (RING_OVER.has(event.kind) && event.participant !== own) setRing(null);
   const picture = desk.gotEvent(event);
   if (picture) chatLog.append(picture);
-  const words = wordsOf(event.kind, name, event.data);
+  recording.gotEvent(event);
+  const words = wordsOf(event.kind, name, event.data) || recordingWords(event.kind, name, event.data);
   if (words) chatLog.append(make("p", { class: "sys small soft" }, `${formatTime(event.at)} ${words}`));
   scrollChat();
   show();
@@ -453,6 +459,7 @@ function goOut(reason) {
   modes.stop();
   call.close();
   media.close();
+  recording.close();
   peers.clear();
   connections.clear();
   desk.close();

@@ -27,7 +27,7 @@ CURRENT = RecordingText(
         "Tiếng nói và hình ảnh của mọi người trong phiên sẽ được ghi lại và lưu cùng ca. Đây là dữ"
         " liệu cá nhân nhạy cảm: chỉ người có quyền mới xem được, mỗi lượt xem đều được lưu vết."
         " Việc ghi chỉ bắt đầu khi tất cả đều đồng ý. Từ chối không ảnh hưởng đến cuộc gọi. Bạn có"
-        " thể rút lại lúc nào cũng được, khi đó việc ghi dừng ngay."
+        " thể rút lại lúc nào cũng được, khi đó việc ghi dừng ngay và bản ghi bị xóa."
     ),
     N_("Đồng ý ghi"),
     N_("Từ chối ghi"),

@@ -64,6 +64,11 @@ class Recorders:
         self._following: dict[str, asyncio.Task[None]] = {}
         self._is_closing = False
 
+    @property
+    def is_available(self) -> bool:
+        """Whether this server can record."""
+        return self._media is not None
+
     def require(self) -> RecordingRooms:
         """Whoever writes recordings here. Raises Unavailable where nobody does."""
         if self._media is None:
