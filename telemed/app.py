@@ -42,6 +42,7 @@ from telemed.keys import (
     CATALOGUE,
     CLOCK,
     DATABASE,
+    ECHO,
     FINGERPRINT,
     JOBS,
     MEASURES,
@@ -55,11 +56,13 @@ from telemed.keys import (
     TASKS,
     TRIAL,
 )
+from telemed.media.echo.process import EchoPeers
 from telemed.patients.birth import Age, Birth, age_on
 from telemed.patients.views import routes as patient_routes
 from telemed.review.views import routes as history_routes
 from telemed.scheduling.views import routes as schedule_routes
 from telemed.sessions.jobs import JOBS as SESSION_JOBS
+from telemed.sessions.link.drill import plan_drills
 from telemed.sessions.link.views import routes as link_routes
 from telemed.sessions.minutes_views import routes as minutes_routes
 from telemed.sessions.quality.views import routes as quality_routes
@@ -129,6 +132,8 @@ def _add_data(app: web.Application) -> None:
     app[STORAGE] = DirectoryStorage.prepared(settings.data_dir / "files")
     app[PREVIEWER] = Previewer()
     app[MEASURES] = Throttle()
+    app[ECHO] = EchoPeers()
+    app.cleanup_ctx.append(_echo)
     app[FINGERPRINT] = fingerprints(settings.signing_key())
     app[TASKS] = TaskOwner("app")
     app[JOBS] = JobRunner(database, JOB_HANDLERS)
@@ -217,9 +222,16 @@ async def _recorders(app: web.Application) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _echo(app: web.Application) -> AsyncIterator[None]:
+    yield
+    await app[ECHO].close()
+
+
+@asynccontextmanager
 async def _jobs(app: web.Application) -> AsyncIterator[None]:
     async with app[DATABASE].work() as work:
         await plan_anchors(work)
+        await plan_drills(work)
     await app[RECORDERS].resume()
     app[TASKS].start("jobs", app[JOBS].run_forever())
     yield

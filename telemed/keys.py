@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from telemed.accounts.throttle import Throttle
     from telemed.imaging.previews import Previewer
     from telemed.imaging.storage import Storage
+    from telemed.media.echo.process import EchoPeers
     from telemed.sessions.recording.recorders import Recorders
     from telemed.signaling.server import Signaling
     from telemed.web.assets import Assets
@@ -37,6 +38,7 @@ ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts")
 SIGNALING: web.AppKey[Signaling] = web.AppKey("signaling")
 RECORDERS: web.AppKey[Recorders] = web.AppKey("recorders")
 MEASURES: web.AppKey[Throttle] = web.AppKey("measures")
+ECHO: web.AppKey[EchoPeers] = web.AppKey("echo")
 TASKS = web.AppKey("tasks", TaskOwner)
 JOBS = web.AppKey("jobs", JobRunner)
 TRIAL: web.AppKey[Callable[[Actor], Mapping[str, str] | None]] = web.AppKey("trial")

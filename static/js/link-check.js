@@ -11,6 +11,13 @@ const STOP_AFTER_MS = 4_000;
 const GO_ON_BELOW_MS = 1_000;
 const GATHER_WITHIN_MS = 5_000;
 const PROBES = 5;
+const CONNECT_WITHIN_MS = 20_000;
+const CANDIDATES_WITHIN_MS = 3_000;
+/** Voice as the lowest rung of a call sends it: a packet of 160 bytes every 60 ms. */
+const PACKET_BYTES = 160;
+const PACKET_EVERY_MS = 60;
+const PACKETS = 80;
+const LATE_MS = 3_000;
 
 /**
  * @typedef {"udp" | "tcp" | "tls"} Way
@@ -136,6 +143,115 @@ export async function isRelayReached(servers, way, create = (config) => new RTCP
     clearTimeout(timer);
     connection.onicecandidate = null;
     connection.close();
+  }
+}
+
+/**
+ * @typedef {{ sent: number, received: number, loss_permille: number, rtt_ms: number | null }} Loop
+ *
+ * @typedef {object} LoopParts
+ * @property {RTCIceServer[]} servers
+ * @property {(offer: string) => Promise<string>} answer The server's answer to an offer.
+ * @property {(config: RTCConfiguration) => RTCPeerConnection} [create]
+ * @property {() => number} [now]
+ */
+
+/**
+ * A synthetic call with the server: packets like those of voice go there and come back, each once.
+ * No device is opened. A way that does not come about has lost everything.
+ * @param {LoopParts} parts
+ * @returns {Promise<Loop>}
+ */
+export async function loopVoice({ servers, answer, create = (config) => new RTCPeerConnection(config), now = () => performance.now() }) {
+  const connection = create({ iceServers: servers });
+  /** @type {number[]} */
+  const times = [];
+  let sent = 0;
+  try {
+    // As voice goes: what is lost is not sent again, what is late keeps nobody waiting.
+    const channel = connection.createDataChannel("voice", { ordered: false, maxRetransmits: 0 });
+    channel.binaryType = "arraybuffer";
+    const opened = new Promise((resolve) => channel.addEventListener("open", resolve, { once: true }));
+    await connection.setLocalDescription();
+    await within(CANDIDATES_WITHIN_MS, gathered(connection));
+    const sdp = await answer(connection.localDescription?.sdp ?? "");
+    await connection.setRemoteDescription({ type: "answer", sdp });
+    if (await within(CONNECT_WITHIN_MS, opened)) {
+      /** @type {Map<number, number>} */
+      const waiting = new Map();
+      channel.addEventListener("message", ({ data }) => {
+        const number = new DataView(data).getUint32(0);
+        const began = waiting.get(number);
+        if (began !== undefined) times.push(now() - began);
+        waiting.delete(number);
+      });
+      for (; sent < PACKETS && channel.readyState === "open"; sent += 1) {
+        const packet = new DataView(new ArrayBuffer(PACKET_BYTES));
+        packet.setUint32(0, sent);
+        waiting.set(sent, now());
+        channel.send(packet.buffer);
+        await rest(PACKET_EVERY_MS);
+      }
+      for (let left = LATE_MS; left > 0 && waiting.size > 0; left -= PACKET_EVERY_MS) await rest(PACKET_EVERY_MS);
+    }
+  } finally {
+    connection.close();
+  }
+  times.sort((a, b) => a - b);
+  const middle = times[Math.floor(times.length / 2)];
+  return {
+    sent,
+    received: times.length,
+    loss_permille: sent ? Math.round((1 - times.length / sent) * 1000) : 1000,
+    rtt_ms: middle === undefined ? null : Math.round(middle),
+  };
+}
+
+/** @param {RTCPeerConnection} connection */
+function gathered(connection) {
+  return new Promise((resolve) => {
+    const look = () => connection.iceGatheringState === "complete" && resolve(true);
+    connection.addEventListener("icegatheringstatechange", look);
+    look();
+  });
+}
+
+/** @param {number} ms @param {Promise<unknown>} promise @returns {Promise<boolean>} false when it took longer */
+async function within(ms, promise) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const isThere = await Promise.race([promise.then(() => true), late]);
+  clearTimeout(timer);
+  return isThere === true;
+}
+
+/** @param {number} ms @returns {Promise<void>} */
+const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * The server's answer to the offer of a synthetic call; null while it has no end free.
+ * @param {string} offer
+ * @param {boolean} isDrill
+ */
+export async function askLoop(offer, isDrill) {
+  const answer = await fetch("/check/loop", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json", "X-By-Itself": "1" },
+    body: JSON.stringify({ offer, is_drill: isDrill }),
+  });
+  if (!answer.ok) throw new LoopRefused(answer.status);
+  return (await answer.json()).answer;
+}
+
+/** The server makes no synthetic call now: that says nothing of the link. */
+export class LoopRefused extends Error {
+  /** @param {number} status */
+  constructor(status) {
+    super(`no loop: ${status}`);
+    this.status = status;
   }
 }
 

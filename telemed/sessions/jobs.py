@@ -10,6 +10,7 @@ from telemed.core.db import UnitOfWork
 from telemed.core.jobs import JobHandler, enqueue
 from telemed.sessions.access import find_meeting
 from telemed.sessions.lifecycle import SessionEvent, SessionState
+from telemed.sessions.link import drill
 from telemed.sessions.models import LeaveReason
 from telemed.sessions.opening import EMPTY_JOB
 from telemed.sessions.ringing import RING_JOB, note_unanswered
@@ -62,4 +63,6 @@ JOBS: Mapping[str, JobHandler] = {
     RING_JOB: stop_ringing,
     SWEEP_JOB: sweep,
     EMPTY_JOB: end_empty,
+    drill.PLAN_JOB: drill.plan,
+    drill.ASK_JOB: drill.ask,
 }

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PATIENCE_MILLISECONDS, PHONE, Visitors
+from tests.browser.town import Town
+
+DRILL_MILLISECONDS = 60_000
 
 
 def line(name: str) -> str:
@@ -20,10 +23,10 @@ def test_a_doctor_checks_everything_before_a_call(
 ) -> None:
     page = sign_in_as("doctor", size=PHONE)
     page.get_by_role("link", name="Kiểm tra trước khi gọi").click()
-    with page.expect_response("**/check/result") as saved:
+    with page.expect_response("**/check/result", timeout=DRILL_MILLISECONDS) as saved:
         page.get_by_role("button", name="Bắt đầu kiểm tra").click()
     assert saved.value.json() == {"saved": True}
-    for name in ("camera", "microphone", "rtt_ms", "down_kbps", "up_kbps"):
+    for name in ("camera", "microphone", "rtt_ms", "down_kbps", "up_kbps", "voice"):
         expect(page.locator(line(name))).to_have_attribute("data-tone", "ok")
     for name in ("relay_udp", "relay_tcp", "relay_tls"):
         expect(page.locator(line(name))).to_contain_text("Chưa cấu hình")
@@ -50,7 +53,7 @@ def test_a_refused_camera_is_a_sentence(sign_in_as: Callable[..., Page]) -> None
 
 
 FAILED_CHECK = """async () => {
-  const body = JSON.stringify({ key: "a-check-that-failed", is_well: false });
+  const body = JSON.stringify({ key: "a-drill-that-failed", is_well: false, is_drill: true });
   const headers = { "Content-Type": "application/json" };
   const { status } = await fetch("/check/result", { method: "POST", headers, body });
   sessionStorage.clear();
@@ -58,13 +61,47 @@ FAILED_CHECK = """async () => {
 }"""
 
 
-def test_a_station_whose_last_check_failed_looks_again_by_itself(
+def test_a_station_whose_last_drill_failed_drills_again_by_itself(
     sign_in_as: Callable[..., Page],
 ) -> None:
     page = sign_in_as("doctor")
     page.goto("/account")
     assert page.evaluate(FAILED_CHECK) == 200
-    with page.expect_response("**/check/result") as drilled:
+    with page.expect_response("**/check/result", timeout=DRILL_MILLISECONDS) as drilled:
         page.goto("/home")
     told = drilled.value.request.post_data_json or {}
     assert (drilled.value.json(), told["is_drill"]) == ({"saved": True}, True)
+    # The voice went to the server and came back.
+    assert told["loss_permille"] < 1000
+
+
+NOT_BY_ITSELF = "sessionStorage.setItem('telemed.drilled-at', String(Date.now()))"
+
+
+def test_a_coordinator_has_a_station_drill_and_sees_that_it_can_be_called(
+    town: Town,
+    visitors: Visitors,
+    sign_in_as: Callable[..., Page],
+    shots: Callable[[Page, str], None],
+    axe: Callable[[Page], list[str]],
+) -> None:
+    station = visitors.new()
+    station.add_init_script(NOT_BY_ITSELF)
+    with station.expect_response("**/sessions/ringing", timeout=PATIENCE_MILLISECONDS):
+        # Asked for as soon as the page hears hints.
+        town.people["neighbour"].sign_in(station)
+    coordinator = sign_in_as("coordinator")
+    coordinator.goto("/quality")
+    # The second station of the town, as the table has them by code.
+    row = coordinator.locator("section").first.locator("tbody tr").nth(1)
+    expect(row).to_contain_text("Chưa diễn tập lần nào")
+    with station.expect_response("**/check/result", timeout=DRILL_MILLISECONDS) as drilled:
+        row.get_by_role("button", name="Diễn tập ngay").click()
+    told = drilled.value.request.post_data_json or {}
+    assert told["is_drill"] is True
+    assert told["loss_permille"] < 1000
+    expect(coordinator.get_by_text("Đã gọi trạm diễn tập")).to_be_visible()
+    coordinator.goto("/quality")
+    expect(row).to_contain_text("Sẵn sàng")
+    shots(coordinator, "quality")
+    assert axe(coordinator) == []

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isRelayReached, measureDown, measureRoundTrip, measureUp, serversFor } from "../../static/js/link-check.js";
+import { isRelayReached, loopVoice, measureDown, measureRoundTrip, measureUp, serversFor } from "../../static/js/link-check.js";
 import { Timers, settle } from "./timers.mjs";
 
 /** A link of so many bits a millisecond, with a clock of its own. */
@@ -120,4 +120,75 @@ test("a relay that never answers is not waited for, and none set up is not asked
   } finally {
     timers.restore();
   }
+});
+
+/** A connection to a server that sends back what `lost` does not take, after `ms`. */
+function loopOf({ opens = true, lost = () => false, ms = 0 } = {}) {
+  const made = { closed: 0, given: [] };
+  const channel = Object.assign(new EventTarget(), {
+    readyState: "open",
+    send(packet) {
+      const number = new DataView(packet).getUint32(0);
+      assert.equal(packet.byteLength, 160);
+      if (lost(number)) return;
+      setTimeout(() => channel.dispatchEvent(Object.assign(new Event("message"), { data: packet })), ms);
+    },
+  });
+  const connection = Object.assign(new EventTarget(), {
+    iceGatheringState: "complete",
+    localDescription: { sdp: "offer" },
+    createDataChannel: (_name, how) => (made.given.push(how), channel),
+    setLocalDescription: async () => {},
+    setRemoteDescription: async () => opens && channel.dispatchEvent(new Event("open")),
+    close: () => (made.closed += 1),
+  });
+  return { made, create: () => connection };
+}
+
+/** Run a loop with timers that the test passes. */
+async function looped(parts) {
+  const timers = new Timers().install();
+  try {
+    let result = null;
+    const running = loopVoice({ servers: [], answer: async () => "answer", now: () => timers.now, ...parts });
+    running.then((found) => (result = found));
+    for (let turn = 0; turn < 2000 && result === null; turn += 1) {
+      await settle();
+      await timers.pass(20);
+    }
+    assert.deepEqual(timers.pending, []);
+    return result;
+  } finally {
+    timers.restore();
+  }
+}
+
+test("a synthetic call counts what came back and how long that took", async () => {
+  const { made, create } = loopOf({ lost: (number) => number % 4 === 0, ms: 200 });
+  const found = await looped({ create });
+  assert.deepEqual(found, { sent: 80, received: 60, loss_permille: 250, rtt_ms: 200 });
+  assert.deepEqual([made.closed, made.given], [1, [{ ordered: false, maxRetransmits: 0 }]]);
+});
+
+test("what comes back twice counts once, what was never sent does not count", async () => {
+  const { create } = loopOf();
+  const connection = create();
+  const channel = connection.createDataChannel("x", {});
+  const send = channel.send;
+  channel.send = (packet) => (send(packet), send(packet), send(new DataView(new ArrayBuffer(160)).buffer));
+  const found = await looped({ create: () => connection });
+  assert.deepEqual([found.received, found.loss_permille], [80, 0]);
+});
+
+test("a way that does not come about has lost everything, and is closed", async () => {
+  const { made, create } = loopOf({ opens: false });
+  assert.deepEqual(await looped({ create }), { sent: 0, received: 0, loss_permille: 1000, rtt_ms: null });
+  assert.equal(made.closed, 1);
+});
+
+test("a server that has no end free is not a finding, and nothing stays open", async () => {
+  const { made, create } = loopOf();
+  const answer = () => Promise.reject(new Error("busy"));
+  await assert.rejects(loopVoice({ servers: [], answer, create }), /busy/);
+  assert.equal(made.closed, 1);
 });

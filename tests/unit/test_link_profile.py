@@ -7,14 +7,21 @@ from typing import Any
 
 import pytest
 
-from telemed.accounts.permissions import Role
+from telemed.accounts.permissions import Actor, Role
 from telemed.core.clock import LOCAL_ZONE, FakeClock
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import Denied
 from telemed.media.link import Figures, LinkMode, Look, profile_of
 from telemed.sessions.link import service
 from telemed.sessions.link.models import LinkSource
-from telemed.sessions.link.service import KEPT, KNOWN_FOR, STATIONS_A_PAGE, Measured
+from telemed.sessions.link.service import (
+    DRILL_EVERY,
+    KEPT,
+    KNOWN_FOR,
+    STATIONS_A_PAGE,
+    Finding,
+    Measured,
+)
 from telemed.sessions.link.words import spans_of, words_of
 from tests.factories import Factory
 
@@ -145,32 +152,65 @@ async def test_old_looks_are_forgotten(work: UnitOfWork, make: Factory, clock: F
     assert await service.list_own(work, doctor) == []
 
 
-async def test_a_station_is_red_until_looked_at_when_it_failed_and_when_nobody_looks(
+async def found_of(work: UnitOfWork, coordinator: Actor) -> Finding | None:
+    """Why the only station is red."""
+    ((link,), _) = await service.list_stations(work, coordinator)
+    assert link.is_red == (link.finding is not None)
+    return link.finding
+
+
+@pytest.fixture
+async def coordinator(make: Factory) -> Actor:
+    return await make.actor(Role.COORDINATOR, at=await make.hospital())
+
+
+async def test_a_station_is_red_until_it_drilled_when_that_failed_and_when_it_is_too_old(
+    work: UnitOfWork, make: Factory, clock: FakeClock, coordinator: Actor
+) -> None:
+    doctor = await make.actor(Role.COMMUNE_DOCTOR)
+
+    async def drill(**found: Any) -> Finding | None:
+        clock.advance(timedelta(minutes=1))
+        key = f"drill-{clock.now().timestamp():.0f}"
+        await service.save_check(work, doctor, LinkSource.DRILL, key, Measured(**found))
+        return await found_of(work, coordinator)
+
+    assert await found_of(work, coordinator) is Finding.NEVER
+    assert await drill(loss_permille=300) is None
+    assert await drill(loss_permille=301) is Finding.LOSSY
+    assert await drill(loss_permille=1000) is Finding.NO_MEDIA
+    assert await drill(loss_permille=0, is_well=False) is Finding.FAILED
+    # Answers to everything but the voice are no proof of a call.
+    assert await drill(loss_permille=None) is Finding.FAILED
+    assert await drill(loss_permille=0) is None
+    clock.advance(KNOWN_FOR)
+    assert await found_of(work, coordinator) is Finding.SILENT
+
+
+async def test_a_call_proves_as_much_as_a_drill_and_a_check_by_hand_does_not(
+    work: UnitOfWork, make: Factory, coordinator: Actor
+) -> None:
+    doctor = await make.actor(Role.COMMUNE_DOCTOR)
+    await service.save_check(work, doctor, LinkSource.CHECK, KEY, FOUND)
+    assert await found_of(work, coordinator) is Finding.NEVER
+    (station,) = doctor.station_ids
+    await service.observe(work, station, LinkSource.CALL, KEY, FOUND)
+    assert await found_of(work, coordinator) is None
+
+
+async def test_a_drill_is_due_until_one_went_well_and_again_after_some_hours(
     work: UnitOfWork, make: Factory, clock: FakeClock
 ) -> None:
     doctor = await make.actor(Role.COMMUNE_DOCTOR)
-    coordinator = await make.actor(Role.COORDINATOR, at=await make.hospital())
-
-    async def is_red() -> bool:
-        ((link,), _) = await service.list_stations(work, coordinator)
-        return link.is_red
-
-    async def drill(*, is_well: bool) -> None:
+    assert await service.is_drill_due(work, doctor)
+    for loss, is_due in ((1000, True), (0, False)):
+        found = Measured(loss_permille=loss)
+        await service.save_check(work, doctor, LinkSource.DRILL, f"drill-{loss}", found)
         clock.advance(timedelta(minutes=1))
-        await service.save_check(work, doctor, LinkSource.DRILL, KEY, Measured(is_well=is_well))
-
-    assert await is_red()
-    assert await service.is_check_due(work, doctor)
-    await drill(is_well=True)
-    assert not await is_red()
-    assert not await service.is_check_due(work, doctor)
-    await drill(is_well=False)
-    assert await is_red()
-    assert await service.is_check_due(work, doctor)
-    await drill(is_well=True)
-    clock.advance(KNOWN_FOR)
-    assert await is_red()
-    assert await service.is_check_due(work, doctor)
+        assert await service.is_drill_due(work, doctor) is is_due
+    clock.advance(DRILL_EVERY)
+    assert await service.is_drill_due(work, doctor)
+    assert not await service.is_drill_due(work, await make.actor(Role.SPECIALIST))
 
 
 async def test_stations_come_in_pages(work: UnitOfWork, make: Factory) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from telemed.accounts.permissions import Actor, Role
 from telemed.consults.lifecycle import ConsultState
+from telemed.core.columns import new_uid
 from telemed.core.db import UnitOfWork
+from telemed.facilities.models import Facility
 from telemed.sessions import opening
 from telemed.sessions import service as sessions
 from telemed.sessions.link.views import MOST_DOWN, MOST_UP
@@ -65,6 +67,7 @@ async def test_a_check_elsewhere_is_for_the_person_alone(
         ({"is_well": None}, "is_well"),
         ({"up_kbps": -1}, "up_kbps"),
         ({"rtt_ms": 10**9}, "rtt_ms"),
+        ({"loss_permille": 1001}, "loss_permille"),
         ({"station": 1}, "station"),
     ],
 )
@@ -122,8 +125,67 @@ async def test_a_station_without_a_good_look_asks_for_a_drill(
 ) -> None:
     client = await signed_in(doctor)
     assert "data-drill" in await (await client.get("/home")).text()
-    await save(client, is_drill=True)
+    await save(client, is_drill=True, loss_permille=0)
     assert "data-drill" not in await (await client.get("/home")).text()
+
+
+async def loop(client: Client, **body: Any) -> int:
+    return (await client.post("/check/loop", headers=SCRIPT, json=body)).status
+
+
+async def test_offers_that_are_none_are_refused_and_too_many_slowed_down(
+    signed_in: SignedIn, doctor: Actor, client: Client
+) -> None:
+    assert await loop(client, offer="v=0") == 401
+    at_station = await signed_in(doctor)
+    for body in ({}, {"offer": 1}, {"offer": "v=0"}, {"offer": "v" * 20_000}):
+        assert await loop(at_station, **body) == 422
+    assert {await loop(at_station, offer="v=0") for _ in range(8)} == {422, 429}
+
+
+async def test_of_all_pages_of_a_station_one_drills(
+    signed_in: SignedIn, work: UnitOfWork, make: Factory, doctor: Actor
+) -> None:
+    (station,) = doctor.station_ids
+    place = await work.session.get_one(Facility, station)
+    colleague = await make.actor(Role.COMMUNE_DOCTOR, at=place)
+    # The first is refused for its offer, after it was taken for the one.
+    assert await loop(await signed_in(doctor), offer="v=0", is_drill=True) == 422
+    assert await loop(await signed_in(colleague), offer="v=0", is_drill=True) == 429
+    elsewhere = await make.actor(Role.COMMUNE_DOCTOR)
+    assert await loop(await signed_in(elsewhere), offer="v=0", is_drill=True) == 422
+
+
+async def test_a_drill_knows_the_servers_of_a_call(signed_in: SignedIn, doctor: Actor) -> None:
+    answer = await (await signed_in(doctor)).get("/check/ice", headers=SCRIPT)
+    assert await answer.json() == {"ice_servers": []}
+
+
+async def test_a_coordinator_asks_a_station_and_reads_what_came_of_it(
+    signed_in: SignedIn, work: UnitOfWork, make: Factory, doctor: Actor
+) -> None:
+    (station,) = doctor.station_ids
+    uid = (await work.session.get_one(Facility, station)).uid
+    coordinator = await make.actor(Role.COORDINATOR, at=await make.hospital())
+    client = await signed_in(coordinator)
+    asked = await client.post(f"/quality/stations/{uid}/drill", data={})
+    assert "Đã gọi trạm diễn tập" in await asked.text()
+    gone = await client.post(f"/quality/stations/{new_uid()}/drill", headers=SCRIPT, data={})
+    assert gone.status == 404
+    at_station = await signed_in(doctor)
+    denied = await at_station.post(f"/quality/stations/{uid}/drill", headers=SCRIPT, data={})
+    assert denied.status == 403
+    for loss, words in (
+        (1000, "tiếng không qua được"),
+        (420, "42\u00a0%"),
+        (None, "không đo được"),
+    ):
+        await save(
+            at_station, key=f"a-drill-of-{loss}-somebody"[:22], is_drill=True, loss_permille=loss
+        )
+        client = await signed_in(coordinator)
+        assert words in await (await client.get("/quality")).text()
+        at_station = await signed_in(doctor)
 
 
 async def test_coordinators_see_red_stations_and_calls_by_month(

@@ -3,13 +3,14 @@
 import { Devices } from "../devices.js";
 import { find, label } from "../dom.js";
 import { t } from "../i18n.js";
-import { lookAtLink, saveCheck } from "../link-check.js";
+import { askLoop, lookAtLink, loopVoice, saveCheck } from "../link-check.js";
 import { Live } from "../live.js";
 import { problemWords } from "./room-words.js";
 
 const GOOD_RTT_MS = 600;
 const VIDEO_KBPS = 150;
 const VOICE_KBPS = 40;
+const MOST_LOST = 300;
 const TONE_HERTZ = 660;
 const TONE_SECONDS = 1;
 const HEARD_LEVEL = 4;
@@ -65,6 +66,25 @@ function showRate(name, kbps) {
   if (kbps >= VIDEO_KBPS) show(name, "ok", `${words}. ${t("Đủ cho cuộc gọi có hình")}`);
   else if (kbps >= VOICE_KBPS) show(name, "w", `${words}. ${t("Chỉ đủ tiếng nói: tắt hình khi gọi")}`);
   else show(name, "w", `${words}. ${t("Không đủ cho tiếng nói: trao đổi bằng chữ")}`);
+}
+
+/** @param {import("../link-check.js").Loop | null} loop */
+function showVoice(loop) {
+  if (loop === null) return show("voice", "", t("Máy chủ đang bận, chưa thử được"));
+  const share = (loop.loss_permille / 10).toFixed(0);
+  if (loop.rtt_ms === null) {
+    return show("voice", "w", t("Tiếng không qua được. Báo quản trị mạng mở đường tới máy chủ"));
+  }
+  const words = t("{ms} ms đi và về, mất {share} % gói", { ms: loop.rtt_ms, share });
+  show("voice", loop.loss_permille <= MOST_LOST ? "ok" : "w", words);
+}
+
+/** @returns {Promise<import("../link-check.js").Loop | null>} null when the server has no end free */
+async function tryVoice() {
+  const answer = (/** @type {string} */ offer) => askLoop(offer, false);
+  const loop = await loopVoice({ servers, answer }).catch(() => null);
+  showVoice(loop);
+  return loop;
 }
 
 async function lookAtDevices() {
@@ -145,8 +165,10 @@ async function run() {
     await lookAtDevices();
     await connected();
     const found = await lookAtLink({ live, servers, onStep: showFound });
-    const isSaved = await saveCheck(found, false).catch(() => null);
-    tellOutcome(found.is_well, isSaved);
+    const loss_permille = (await tryVoice())?.loss_permille ?? null;
+    const is_well = found.is_well && (loss_permille ?? 0) <= MOST_LOST;
+    const isSaved = await saveCheck({ ...found, loss_permille, is_well }, false).catch(() => null);
+    tellOutcome(is_well, isSaved);
   } finally {
     startButton.disabled = false;
   }

@@ -5,6 +5,7 @@ import { find, label, make, part, say, showLink, warn } from "../dom.js";
 import { formatTime, t } from "../i18n.js";
 import { Live } from "../live.js";
 import { isInUse, loadPage, PageError, patchPart, takeParts } from "../parts.js";
+import { hearDrills } from "../drill.js";
 import { hearCalls } from "../ringing.js";
 
 const RETRY_MS = 10_000;
@@ -169,5 +170,6 @@ live.watch(`consult:${page.dataset.uid}`, (hint) => {
   if (isAboutReading || hint.number > lastEvent) void refresh();
 });
 hearCalls(live);
+hearDrills(live);
 live.connect();
 markRead();

@@ -1,12 +1,13 @@
 // @ts-check
 /** The first page: says that something changed, and moves nothing under the reader's hand. */
 import { find, showLink } from "../dom.js";
+import { drill, hearDrills } from "../drill.js";
 import { Live } from "../live.js";
 import { hearCalls } from "../ringing.js";
 
 const strip = find("[data-role=strip]", HTMLElement);
-// Calls have a card of their own.
-const QUIET = new Set(["watched", "ringing", "ring-ended"]);
+// Calls have a card of their own; a drill goes on without a word.
+const QUIET = new Set(["watched", "ringing", "ring-ended", "drill-asked"]);
 const DRILLED_AT = "telemed.drilled-at";
 const DRILL_AGAIN_AFTER_MS = 30 * 60 * 1000;
 const { person } = document.body.dataset;
@@ -17,7 +18,7 @@ if (person) {
   live.onLink((link) => {
     wasUp ||= link === "up";
     if (wasUp) showLink(link === "up" ? "ok" : "off");
-    if (link === "up") void drill(live);
+    if (link === "up") void drillOnce(live);
   });
   /** @param {{ event: string }} hint */
   const gotHint = (hint) => {
@@ -26,18 +27,18 @@ if (person) {
   live.watch(`person:${person}`, gotHint);
   if (strip.dataset.watch === "worklist") live.watch("worklist", gotHint);
   hearCalls(live);
+  hearDrills(live);
   live.connect();
 }
 
 /**
- * Where nobody knows whether the station can be reached, the page finds out without a word.
+ * Where nobody knows whether the station can be called, the page finds out without a word.
  * @param {Live} live
  */
-async function drill(live) {
+async function drillOnce(live) {
   const before = Number(sessionStorage.getItem(DRILLED_AT) ?? 0);
   if (!document.querySelector("[data-drill]") || Date.now() - before < DRILL_AGAIN_AFTER_MS) return;
   sessionStorage.setItem(DRILLED_AT, String(Date.now()));
-  const { lookAtLink, saveCheck } = await import("../link-check.js");
   // The next page tries again when this one finds no way to tell.
-  await saveCheck(await lookAtLink({ live, servers: [] }), true).catch(() => sessionStorage.removeItem(DRILLED_AT));
+  if (!(await drill(live))) sessionStorage.removeItem(DRILLED_AT);
 }

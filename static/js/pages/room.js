@@ -2,6 +2,7 @@
 /** The room: wires the own devices, the seat in the session and the call to the page. */
 import { Attempts } from "../attempts.js";
 import { Call } from "../call.js";
+import { CALL_LOCK } from "../drill.js";
 import { Devices, OwnMedia } from "../devices.js";
 import { find, icon, label, make, say, toast, warn } from "../dom.js";
 import { formatTime, t } from "../i18n.js";
@@ -558,5 +559,7 @@ live.onLink((link) => {
   if (link === "refused" && !out) goOut("revoked");
   show();
 });
+// Held for as long as the page lives.
+void navigator.locks?.request(CALL_LOCK, { mode: "shared" }, () => new Promise(() => {}));
 enter();
 live.connect();

@@ -5,6 +5,7 @@ import { find, findAll, label, make, part, say, showLink, warn } from "../dom.js
 import { t } from "../i18n.js";
 import { Live } from "../live.js";
 import { loadPage, takeParts } from "../parts.js";
+import { hearDrills } from "../drill.js";
 import { hearCalls } from "../ringing.js";
 
 /** @typedef {{ uid: string, urgency: "emergency" | "urgent" | "routine" }} Case */
@@ -152,6 +153,7 @@ function watch() {
   // A hint may be lost, and so may a look: the next one brings everything.
   live.watch("worklist", () => void look().catch(() => {}));
   hearCalls(live);
+  hearDrills(live);
   live.connect();
 }
 

@@ -56,6 +56,6 @@ async def home(request: web.Request) -> web.Response:
         bookings=await scheduling.list_today(work, actor) if has_schedule else [],
         has_schedule=has_schedule,
         links=[words_of(profile) for profile in await links.list_own(work, actor)],
-        is_drill_due=await links.is_check_due(work, actor),
+        is_drill_due=await links.is_drill_due(work, actor),
         limits={urgency.value: limit_minutes(urgency) for urgency in LIMITS},
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import delete
@@ -16,16 +17,21 @@ from telemed.accounts.permissions import Action, Actor, require
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import UnitOfWork
 from telemed.facilities.models import Facility, FacilityKind
-from telemed.media.link import LinkProfile, Look, profile_of
+from telemed.media.link import VOICE_LOSS_PERMILLE, LinkProfile, Look, profile_of
 from telemed.sessions.link.models import LinkObservation, LinkSource
 
 KEPT = timedelta(days=90)
 MOST_LOOKS = 200
 STATIONS_A_PAGE = 50
-# Without a good look for this long nobody knows whether the station can be reached.
-KNOWN_FOR = timedelta(days=7)
+# Without a drill or a call for this long nobody knows whether the station can be reached.
+KNOWN_FOR = timedelta(hours=24)
+# So often a station is to show by itself that it can be called.
+DRILL_EVERY = timedelta(hours=6)
+# What shows that a call would come about: a call, or what does the same as one.
+PROOFS = frozenset({LinkSource.DRILL, LinkSource.CALL})
 # Enough traffic to say something of the link.
 LEAST_CALL_MS = 10_000
+ALL_LOST = 1000
 
 
 @dataclass(frozen=True)
@@ -42,15 +48,32 @@ class Measured:
     relay_tls: bool | None = None
 
 
+class Finding(StrEnum):
+    """Why a station is red."""
+
+    NEVER = "never"
+    SILENT = "silent"
+    NO_MEDIA = "no_media"
+    LOSSY = "lossy"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class StationLink:
-    """A station and what is known of its link."""
+    """A station and what is known of its link; `finding` is None while a call would come about.
+
+    `proof` is the last drill or call.
+    """
 
     station: Facility
     profile: LinkProfile | None
-    last: LinkObservation | None
-    last_well_at: datetime | None
-    is_red: bool
+    proof: LinkObservation | None
+    finding: Finding | None
+
+    @property
+    def is_red(self) -> bool:
+        """True when somebody has to look at it before an emergency does."""
+        return self.finding is not None
 
 
 async def observe(
@@ -77,6 +100,12 @@ async def save_check(
 ) -> None:
     """Keep what somebody's check found, under the station they work at; elsewhere it is for them."""
     require(actor, Action.LINK_CHECK)
+    if source is LinkSource.DRILL:
+        loss = found.loss_permille
+        # Answers without a word of voice are no call.
+        found = replace(
+            found, is_well=found.is_well and loss is not None and loss <= VOICE_LOSS_PERMILLE
+        )
     for station in actor.station_ids:
         await observe(work, station, source, f"{actor.id}:{key}", found)
 
@@ -92,13 +121,17 @@ async def list_own(work: UnitOfWork, actor: Actor) -> list[LinkProfile]:
     return [profile for profile in found if profile is not None]
 
 
-async def is_check_due(work: UnitOfWork, actor: Actor) -> bool:
-    """Whether a station where the actor works has had no good look for too long."""
-    for station in actor.station_ids:
-        looks = await _list_looks(work, station, limit=1)
-        if not looks or not looks[0].is_well or looks[0].at < work.now() - KNOWN_FOR / 2:
-            return True
-    return False
+async def is_drill_due(work: UnitOfWork, actor: Actor) -> bool:
+    """Whether a station where the actor works has shown nothing for too long, or nothing good."""
+    return any([await next_drill_at(work, each) <= work.now() for each in actor.station_ids])
+
+
+async def next_drill_at(work: UnitOfWork, station_id: int) -> datetime:
+    """When a station is to show again that it can be called; now for one that has not."""
+    proof = await _find_proof(work, station_id)
+    if proof is None or not proof.is_well:
+        return work.now()
+    return proof.at + DRILL_EVERY
 
 
 async def list_stations(
@@ -119,21 +152,44 @@ async def list_stations(
     found = (await work.session.exec(query)).all()
     stations = found[:STATIONS_A_PAGE]
     more = stations[-1].code if len(found) > STATIONS_A_PAGE else None
-    links = [_link_of(work, each, await _list_looks(work, each.id or 0)) for each in stations]
-    return links, more
+    return [await _link_of(work, each) for each in stations], more
 
 
-def _link_of(work: UnitOfWork, station: Facility, looks: Sequence[LinkObservation]) -> StationLink:
-    last = looks[0] if looks else None
-    last_well_at = next((each.at for each in looks if each.is_well), None)
-    is_known = last_well_at is not None and last_well_at > work.now() - KNOWN_FOR
-    is_red = last is None or not last.is_well or not is_known
-    return StationLink(station, _profile(looks), last, last_well_at, is_red)
+async def _link_of(work: UnitOfWork, station: Facility) -> StationLink:
+    looks = await _list_looks(work, station.id or 0)
+    proof = await _find_proof(work, station.id or 0)
+    return StationLink(station, _profile(looks), proof, _finding_of(proof, work.now()))
 
 
-async def _list_looks(
-    work: UnitOfWork, station_id: int, limit: int = MOST_LOOKS
-) -> Sequence[LinkObservation]:
+def _finding_of(proof: LinkObservation | None, now: datetime) -> Finding | None:
+    if proof is None:
+        return Finding.NEVER
+    if proof.at <= now - KNOWN_FOR:
+        return Finding.SILENT
+    if proof.is_well:
+        return None
+    loss = proof.loss_permille
+    if loss is not None and loss >= ALL_LOST:
+        return Finding.NO_MEDIA
+    return Finding.LOSSY if (loss or 0) > VOICE_LOSS_PERMILLE else Finding.FAILED
+
+
+async def _find_proof(work: UnitOfWork, station_id: int) -> LinkObservation | None:
+    query = (
+        select(LinkObservation)
+        .where(
+            col(LinkObservation.station_id) == station_id,
+            col(LinkObservation.source).in_(PROOFS),
+        )
+        .order_by(col(LinkObservation.at).desc(), col(LinkObservation.id).desc())
+        .limit(1)
+        # Written past the session's back.
+        .execution_options(populate_existing=True)
+    )
+    return (await work.session.exec(query)).one_or_none()
+
+
+async def _list_looks(work: UnitOfWork, station_id: int) -> Sequence[LinkObservation]:
     query = (
         select(LinkObservation)
         .where(
@@ -141,7 +197,7 @@ async def _list_looks(
             col(LinkObservation.at) >= work.now() - KEPT,
         )
         .order_by(col(LinkObservation.at).desc(), col(LinkObservation.id).desc())
-        .limit(limit)
+        .limit(MOST_LOOKS)
         # Written past the session's back.
         .execution_options(populate_existing=True)
     )
