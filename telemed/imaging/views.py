@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from time import monotonic
 from urllib.parse import quote
 
 from aiohttp import BodyPartReader, web
@@ -13,9 +14,9 @@ from telemed.accounts.permissions import Action
 from telemed.core.errors import N_, Invalid, TooLarge, Unsupported
 from telemed.imaging import service
 from telemed.imaging.models import StoredFile
-from telemed.imaging.service import Arrival
 from telemed.imaging.storage import Received, Storage
 from telemed.keys import DATABASE, PREVIEWER, SETTINGS, STORAGE, WORK, signed_in
+from telemed.sessions.link import service as links
 from telemed.web.parsing import MALFORMED
 from telemed.web.rendering import add_notices, json_answer, see_other, wants_json
 from telemed.web.routing import Routes
@@ -30,10 +31,20 @@ add_notices({"file_attached": N_("Máy chủ đã nhận đủ tệp")})
 async def attach(request: web.Request) -> web.Response:
     """One file of a case, in one request: `file`, optionally `caption` before it."""
     uid, actor = request.match_info["uid"], signed_in(request)
+    # The first bytes have come with the head; what is read below may have waited.
+    began = monotonic()
     async with request.app[DATABASE].read() as work:
         await service.check_may_attach(work, actor, uid)
-    caption, arrival = await _receive(request)
-    stored = await service.attach(request[WORK], actor, uid, arrival, caption)
+    upload = await _receive(request)
+    seconds = monotonic() - began
+    arrival = await service.take_in(
+        request.app[STORAGE], request.app[PREVIEWER], upload.received, upload.name
+    )
+    stored = await service.attach(request[WORK], actor, uid, arrival, upload.caption)
+    size_bytes = upload.received.size_bytes
+    await links.note_upload(
+        request[WORK], actor, stored.station_id, size_bytes=size_bytes, seconds=seconds
+    )
     if wants_json(request):
         return json_answer(describe(stored), status=201)
     target = request.query.get("back", "")
@@ -41,27 +52,24 @@ async def attach(request: web.Request) -> web.Response:
     return see_other(request, url, notice="file_attached")
 
 
-async def _receive(request: web.Request) -> tuple[str, Arrival]:
+@dataclass(frozen=True)
+class _Upload:
+    caption: str
+    received: Received
+    name: str | None
+
+
+async def _receive(request: web.Request) -> _Upload:
     if request.content_type != "multipart/form-data":
         raise Unsupported("form_expected", N_("Nội dung phải là biểu mẫu"))
     limit = request.app[SETTINGS].upload_limit_bytes
     if (request.content_length or 0) > limit + MOST_FORM_BYTES:
         text = N_("Tệp lớn quá {limit} MB")
         raise TooLarge("file_too_large", text, limit=limit // (1024 * 1024))
-    storage, previewer = request.app[STORAGE], request.app[PREVIEWER]
     try:
-        upload = await _read_parts(await request.multipart(), storage, limit)
+        return await _read_parts(await request.multipart(), request.app[STORAGE], limit)
     except MALFORMED as error:
         raise _no_file() from error
-    arrival = await service.take_in(storage, previewer, upload.received, upload.name)
-    return upload.caption, arrival
-
-
-@dataclass(frozen=True)
-class _Upload:
-    caption: str
-    received: Received
-    name: str | None
 
 
 async def _read_parts(reader: MultipartReader, storage: Storage, limit: int) -> _Upload:

@@ -18,6 +18,7 @@ from telemed.sessions.link.service import (
     DRILL_EVERY,
     KEPT,
     KNOWN_FOR,
+    LEAST_UPLOAD_BYTES,
     STATIONS_A_PAGE,
     Finding,
     Measured,
@@ -143,6 +144,37 @@ async def test_a_check_at_the_hospital_is_for_no_station(work: UnitOfWork, make:
     await service.save_check(work, specialist, LinkSource.CHECK, KEY, FOUND)
     assert await service.list_own(work, specialist) == []
     assert await service.find_profile(work, specialist.facility_id or 0) is None
+
+
+async def test_files_tell_how_fast_a_station_sends_and_the_last_of_an_hour_counts(
+    work: UnitOfWork, make: Factory, clock: FakeClock
+) -> None:
+    doctor = await make.actor(Role.COMMUNE_DOCTOR)
+    (station,) = doctor.station_ids
+
+    async def send(size_bytes: int, seconds: float) -> tuple[int, int | None]:
+        await service.note_upload(work, doctor, station, size_bytes=size_bytes, seconds=seconds)
+        profile = await service.find_profile(work, station)
+        assert profile
+        return profile.looks, profile.usual.up_kbps
+
+    assert await send(500_000, 40.0) == (1, 100)
+    assert await send(500_000, 20.0) == (1, 200)
+    # What fits into a buffer, or took no time, says nothing.
+    assert await send(LEAST_UPLOAD_BYTES - 1, 0.1) == (1, 200)
+    assert await send(500_000, 0.0) == (1, 200)
+    clock.advance(timedelta(hours=1))
+    assert await send(500_000, 10.0) == (2, 300)
+
+
+async def test_a_file_that_was_sent_elsewhere_tells_nothing_of_the_station(
+    work: UnitOfWork, make: Factory
+) -> None:
+    doctor = await make.actor(Role.COMMUNE_DOCTOR)
+    (station,) = doctor.station_ids
+    specialist = await make.actor(Role.SPECIALIST)
+    await service.note_upload(work, specialist, station, size_bytes=500_000, seconds=9.0)
+    assert await service.find_profile(work, station) is None
 
 
 async def test_old_looks_are_forgotten(work: UnitOfWork, make: Factory, clock: FakeClock) -> None:

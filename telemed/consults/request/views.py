@@ -36,6 +36,8 @@ from telemed.keys import DATABASE, RENDERER, WORK, signed_in
 from telemed.patients.consent_texts import CURRENT
 from telemed.patients.languages import LANGUAGES
 from telemed.patients.service import get_patient
+from telemed.sessions.link import service as links
+from telemed.sessions.link.words import words_of
 from telemed.web.parsing import Body, read_form, read_json, read_query
 from telemed.web.rendering import (
     add_notices,
@@ -314,8 +316,10 @@ async def _context(
     conflict: Conflict | TooLarge | None = None,
 ) -> dict[str, Any]:
     text = req.app[RENDERER].text
+    link = await links.find_profile(req[WORK], form.consult.station_id)
     return {
         "form": form,
+        "link": words_of(link) if link else None,
         "consult": form.consult,
         "labels": LABELS,
         "purposes": [(name, CURRENT[purpose]) for name, purpose in PURPOSES.items()],

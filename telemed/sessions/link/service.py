@@ -32,6 +32,8 @@ PROOFS = frozenset({LinkSource.DRILL, LinkSource.CALL})
 # Enough traffic to say something of the link.
 LEAST_CALL_MS = 10_000
 ALL_LOST = 1000
+# Less than this may have been in some buffer before anybody looked at the clock.
+LEAST_UPLOAD_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,18 @@ async def save_check(
         )
     for station in actor.station_ids:
         await observe(work, station, source, f"{actor.id}:{key}", found)
+
+
+async def note_upload(
+    work: UnitOfWork, actor: Actor, station_id: int, *, size_bytes: int, seconds: float
+) -> None:
+    """Learn from a file how fast the station of its sender sends; the last of each hour counts."""
+    is_there = station_id in actor.station_ids
+    if not is_there or size_bytes < LEAST_UPLOAD_BYTES or seconds <= 0:
+        return
+    found = Measured(up_kbps=round(size_bytes * 8 / seconds / 1000))
+    key = f"upload-{work.now().astimezone(LOCAL_ZONE):%Y%m%d%H}"
+    await observe(work, station_id, LinkSource.CHECK, key, found)
 
 
 async def find_profile(work: UnitOfWork, station_id: int) -> LinkProfile | None:

@@ -18,6 +18,8 @@ from telemed.core.db import Database, UnitOfWork
 from telemed.core.events import list_events
 from telemed.imaging.models import StoredFile
 from telemed.imaging.service import MOST_FILES
+from telemed.sessions.link.models import LinkObservation
+from telemed.sessions.link.service import LEAST_UPLOAD_BYTES
 from tests import pictures
 from tests.conftest import make_settings
 from tests.web.files.desk import LIMIT, PHOTO, SCRIPT, Desk, files_below, stored
@@ -41,6 +43,15 @@ async def test_a_picture_is_kept_bit_for_bit_and_shown_small(
     (row,) = await stored(database)
     assert (row.width, row.height, row.original_name) == (64, 48, "ảnh.jpg")
     assert (len(files_below(settings, "objects")), files_below(settings, "incoming")) == (2, [])
+
+
+async def test_a_file_tells_how_fast_its_station_sends(desk: Desk, database: Database) -> None:
+    for data in (PHOTO, pictures.PDF + bytes(LEAST_UPLOAD_BYTES)):
+        assert (await desk.send(data)).status == 201
+    async with database.read() as work:
+        looks = (await work.session.exec(select(LinkObservation))).all()
+    assert [each.station_id for each in looks] == [desk.case.station.id]
+    assert (looks[0].up_kbps or 0) > 0
 
 
 async def test_a_document_is_kept_without_a_picture(desk: Desk) -> None:

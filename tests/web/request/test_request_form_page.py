@@ -9,7 +9,9 @@ from sqlmodel import col, func, select
 from telemed.accounts.permissions import Actor, Role
 from telemed.consults.models import Consult
 from telemed.core.audit import AuditRecord, AuditTag
-from telemed.core.db import Database
+from telemed.core.db import Database, UnitOfWork
+from telemed.sessions.link.models import LinkSource
+from telemed.sessions.link.service import Measured, save_check
 from tests.factories import Factory
 from tests.web.request.desk import (
     COMPLETE,
@@ -55,6 +57,18 @@ class TestBeginning:
 
 
 class TestForm:
+    async def test_it_says_in_a_line_what_the_link_of_the_station_is_good_for(
+        self, desk: Desk, work: UnitOfWork
+    ) -> None:
+        assert "station-link" not in await text_of(await desk.browser.get(desk.form))
+        found = Measured(up_kbps=90, down_kbps=900)
+        await save_check(work, desk.doctor, LinkSource.CHECK, "a-check-of-somebody", found)
+        await work.commit()
+
+        page = await text_of(await desk.browser.get(desk.form))
+
+        assert "nên nói chuyện và gửi ảnh tĩnh" in page
+
     async def test_an_empty_form_says_what_is_missing(self, desk: Desk) -> None:
         answer = await desk.browser.get(desk.form)
         page = await text_of(answer)
