@@ -66,7 +66,9 @@ from telemed.sessions.link.drill import plan_drills
 from telemed.sessions.link.views import routes as link_routes
 from telemed.sessions.minutes_views import routes as minutes_routes
 from telemed.sessions.quality.views import routes as quality_routes
+from telemed.sessions.recording.keeping import SWEEP_JOB, plan_sweep
 from telemed.sessions.recording.recorders import Recorders, RecordingRooms
+from telemed.sessions.recording.views import routes as recording_routes
 from telemed.sessions.views import routes as session_routes
 from telemed.signaling.server import Signaling
 from telemed.training.transfer_views import routes as transfer_routes
@@ -136,7 +138,6 @@ def _add_data(app: web.Application) -> None:
     app.cleanup_ctx.append(_echo)
     app[FINGERPRINT] = fingerprints(settings.signing_key())
     app[TASKS] = TaskOwner("app")
-    app[JOBS] = JobRunner(database, JOB_HANDLERS)
     synthetic = Synthetic()
     app[SYNTHETIC] = synthetic.is_seen
     app.on_startup.append(lambda _: synthetic.look(database))
@@ -152,6 +153,7 @@ def _add_recorders(app: web.Application, rooms: RecordingRooms | None) -> None:
         retention_years=settings.recording_retention_years,
     )
     app.cleanup_ctx.append(_recorders)
+    app[JOBS] = JobRunner(app[DATABASE], {**JOB_HANDLERS, SWEEP_JOB: app[RECORDERS].keeper.sweep})
 
 
 def _add_signaling(app: web.Application, announcer: Announcer | None) -> None:
@@ -183,6 +185,7 @@ ROOMS: tuple[Routes, ...] = (
     schedule_routes,
     session_routes,
     quality_routes,
+    recording_routes,
     link_routes,
     minutes_routes,
     rotation_routes,
@@ -232,6 +235,7 @@ async def _jobs(app: web.Application) -> AsyncIterator[None]:
     async with app[DATABASE].work() as work:
         await plan_anchors(work)
         await plan_drills(work)
+        await plan_sweep(work)
     await app[RECORDERS].resume()
     app[TASKS].start("jobs", app[JOBS].run_forever())
     yield

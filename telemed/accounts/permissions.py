@@ -56,6 +56,7 @@ class Action(StrEnum):
     FILE_READ = "file:read"
     SESSION_START = "session:start"
     SESSION_JOIN = "session:join"
+    RECORDING_READ = "recording:read"
     MINUTES_READ = "minutes:read"
     MINUTES_WRITE = "minutes:write"
     MINUTES_SIGN = "minutes:sign"
@@ -135,6 +136,9 @@ class SessionFacts:
 
     member_ids: frozenset[int]
     case: ConsultFacts | None = None
+    # What the patient agrees to now: that it is recorded at all, that it is used in teaching.
+    is_agreed: bool = True
+    may_teach: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,7 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.FILE_READ: _CARE,
     Action.SESSION_START: _CARE,
     Action.SESSION_JOIN: _TRAINING,
+    Action.RECORDING_READ: _CARE | {Role.TRAINER},
     Action.MINUTES_READ: _CARE,
     Action.MINUTES_WRITE: frozenset({Role.SPECIALIST}),
     Action.MINUTES_SIGN: frozenset({Role.SPECIALIST}),
@@ -277,6 +282,14 @@ def _joins(actor: Actor, live: SessionFacts) -> bool:
     return actor.id in live.member_ids
 
 
+def _watches(actor: Actor, live: SessionFacts) -> bool:
+    if live.case is None:
+        return actor.id in live.member_ids
+    # A picture cannot be de-identified: who teaches needs the patient's word, and was announced.
+    teaches = live.may_teach and actor.has(Role.TRAINER) and actor.id in live.member_ids
+    return live.is_agreed and (_talks(actor, live.case) or teaches)
+
+
 def _reads_transfer(actor: Actor, log: TransferFacts) -> bool:
     if log.is_draft:
         return _writes_transfer(actor, log)
@@ -325,6 +338,10 @@ _CASE_RULES: Mapping[Action, Callable[[Actor, ConsultFacts], bool]] = {
     Action.BOOKING_WRITE: _talks,
     Action.SCHEDULE_READ: _talks,
 }
+_SESSION_RULES: Mapping[Action, Callable[[Actor, SessionFacts], bool]] = {
+    Action.SESSION_JOIN: _joins,
+    Action.RECORDING_READ: _watches,
+}
 _PATIENT_RULES: Mapping[Action, Callable[[Actor, PatientFacts], bool]] = {
     Action.PATIENT_READ: _keeps_patient,
     Action.PATIENT_WRITE: _keeps_patient,
@@ -360,7 +377,8 @@ def _may_with(actor: Actor, action: Action, subject: Subject) -> bool:
             patient_rule = _PATIENT_RULES.get(action)
             return patient_rule is not None and patient_rule(actor, subject)
         case SessionFacts():
-            return action is Action.SESSION_JOIN and _joins(actor, subject)
+            session_rule = _SESSION_RULES.get(action)
+            return session_rule is not None and session_rule(actor, subject)
         case TransferFacts():
             transfer_rule = _TRANSFER_RULES.get(action)
             return transfer_rule is not None and transfer_rule(actor, subject)

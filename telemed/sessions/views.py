@@ -20,6 +20,7 @@ from telemed.sessions.models import ParticipantRole
 from telemed.sessions.quality import service as quality
 from telemed.sessions.recording import consent_texts as recording_texts
 from telemed.sessions.recording import service as recordings
+from telemed.sessions.recording import watching
 from telemed.web.parsing import Body, read_body
 from telemed.web.rendering import json_answer, page, see_other
 from telemed.web.routing import Routes
@@ -87,6 +88,7 @@ async def room(request: web.Request) -> web.Response:
         stays = await list_attendance(work, meeting.session)
         context["said"] = await list_said(work, actor, meeting)
         context["records"] = await quality.list_records(work, meeting.session)
+        context["has_recordings"] = await watching.has_recordings(work, actor, meeting)
         can_call = meeting.consult is not None and meeting.consult.state in opening.CALLABLE
         return page(request, "sessions/over.html", stays=stays, can_call=can_call, **context)
     others = [each.person for each in meeting.members if each.person.id != actor.id]

@@ -64,6 +64,7 @@ FUNCTIONS = {
     Action.FILE_READ: "CRS",
     Action.SESSION_START: "CRS",
     Action.SESSION_JOIN: "CRSTO",
+    Action.RECORDING_READ: "CRST",
     Action.MINUTES_READ: "CRS",
     Action.MINUTES_WRITE: "S",
     Action.MINUTES_SIGN: "S",
@@ -290,7 +291,20 @@ def test_a_session_is_joined_by_its_case_and_by_those_invited() -> None:
     assert allowed(Action.SESSION_JOIN, SessionFacts(frozenset(), DRAFT)) == ""
 
 
-@pytest.mark.parametrize("action", sorted(set(GRANTS) - {Action.SESSION_JOIN}))
+def test_who_watches_a_recording() -> None:
+    guests = frozenset({ID["o"], ID["t"]})
+    watch = Action.RECORDING_READ
+    assert allowed(watch, SessionFacts(guests, TAKEN)) == "ars"
+    assert allowed(watch, SessionFacts(guests, TAKEN, may_teach=True)) == "arst"
+    assert allowed(watch, SessionFacts(frozenset(), TAKEN, may_teach=True)) == "ars"
+    assert allowed(watch, SessionFacts(guests, PAST)) == "ar"
+    assert allowed(watch, SessionFacts(guests, TAKEN, is_agreed=False, may_teach=True)) == ""
+    assert allowed(watch, SessionFacts(guests)) == "ot"
+
+
+@pytest.mark.parametrize(
+    "action", sorted(set(GRANTS) - {Action.SESSION_JOIN, Action.RECORDING_READ})
+)
 def test_other_actions_are_refused_for_every_session(action: Action) -> None:
     everybody = frozenset(ID.values())
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.events import append_event, stream_of
+from telemed.core.jobs import enqueue
 from telemed.imaging.storage import Received, Storage
 from telemed.media.recording.manifest import Noted, close_manifest, forget, is_being_written
 from telemed.patients import consents as patient_consents
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 PAUSE_SECONDS: Final = 0.5
 # A recorder whose server is gone finishes within seconds; a disc may be slow.
 MOST_PAUSES: Final = 240
+SWEEP_JOB: Final = "recording_sweep"
+SWEEP_EVERY: Final = timedelta(hours=1)
 WITHDRAWN: Final = "withdrawn"
 RETENTION: Final = "retention_over"
 
@@ -121,8 +125,8 @@ class Keeper:
 
         work.after_commit(remove)
 
-    async def sweep(self, work: UnitOfWork) -> None:
-        """Delete what is over, and what a patient no longer agrees to."""
+    async def sweep(self, work: UnitOfWork, payload: Mapping[str, Any]) -> None:
+        """Delete what is over, and what a patient no longer agrees to; a job that plans itself."""
         for recording, session in await repository.list_kept(work):
             meeting = await find_meeting(work, session.uid)
             assert meeting
@@ -130,6 +134,12 @@ class Keeper:
                 await self.delete(work, recording, meeting, RETENTION)
             elif not await is_agreed(work, meeting):
                 await self.delete(work, recording, meeting, WITHDRAWN)
+        await enqueue(work, SWEEP_JOB, SWEEP_JOB, work.now() + SWEEP_EVERY)
+
+
+async def plan_sweep(work: UnitOfWork) -> None:
+    """Look for what may no longer be kept, now and every hour."""
+    await enqueue(work, SWEEP_JOB, SWEEP_JOB, work.now())
 
 
 async def is_agreed(work: UnitOfWork, meeting: Meeting) -> bool:

@@ -56,9 +56,9 @@ class Recorders:
     ) -> None:
         self._database = database
         self._media = media
-        self._keeper = keeping.Keeper(database, storage, folder, retention_years)
+        self.keeper = keeping.Keeper(database, storage, folder, retention_years)
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        self.folder = folder
         self._tasks = TaskOwner("recorders")
         self._news: dict[str, asyncio.Event] = {}
         self._following: dict[str, asyncio.Task[None]] = {}
@@ -96,7 +96,7 @@ class Recorders:
                 if meeting is not None:
                     await service.give_up(work, meeting, LOST)
         for recording, _ in left:
-            self._tasks.start(f"keep {recording.uid}", self._keeper.keep(recording.uid))
+            self._tasks.start(f"keep {recording.uid}", self.keeper.keep(recording.uid))
 
     async def close(self) -> None:
         """End the following; the recorders finish their files by themselves."""
@@ -112,7 +112,7 @@ class Recorders:
         news = self._news[session]
         try:
             while news.is_set() and not self._is_closing:
-                follower = _Follower(self._database, self.require(), self._folder, session)
+                follower = _Follower(self._database, self.require(), self.folder, session)
                 if await follower.run(news, lambda: self._is_closing):
                     await self._keep_ended(session)
         except Exception as error:  # the next start of the server closes what is left
@@ -128,7 +128,7 @@ class Recorders:
             )
         for recording in found:
             if service.is_over(recording) and not (recording.kept_at or recording.deleted_at):
-                await self._keeper.keep(recording.uid)
+                await self.keeper.keep(recording.uid)
 
 
 class _Follower:
