@@ -57,6 +57,8 @@ from telemed.keys import (
     TRIAL,
 )
 from telemed.media.echo.process import EchoPeers
+from telemed.media.relay.process import RelayProcess
+from telemed.media.rooms import IceServer
 from telemed.patients.birth import Age, Birth, age_on
 from telemed.patients.views import routes as patient_routes
 from telemed.review.views import routes as history_routes
@@ -70,6 +72,7 @@ from telemed.sessions.recording.keeping import SWEEP_JOB, plan_sweep
 from telemed.sessions.recording.recorders import Recorders, RecordingRooms
 from telemed.sessions.recording.views import routes as recording_routes
 from telemed.sessions.views import routes as session_routes
+from telemed.signaling.forwarder import Relay
 from telemed.signaling.server import Signaling
 from telemed.training.transfer_views import routes as transfer_routes
 from telemed.training.views import routes as rotation_routes
@@ -92,6 +95,7 @@ class Overrides:
     announcer: Announcer | None = None
     runs_jobs: bool = True
     recording_rooms: RecordingRooms | None = None
+    relay: Relay | None = None
 
 
 def create_app(settings: Settings, overrides: Overrides | None = None) -> web.Application:
@@ -104,8 +108,9 @@ def create_app(settings: Settings, overrides: Overrides | None = None) -> web.Ap
     _add_data(app)
     # Opened first, closed last: what follows still writes while it ends.
     app.cleanup_ctx.append(_database)
-    _add_recorders(app, instead.recording_rooms)
-    _add_signaling(app, instead.announcer)
+    relay = instead.relay or _add_relay(app)
+    _add_recorders(app, instead.recording_rooms or relay)
+    _add_signaling(app, instead.announcer, relay)
     app[ROUTE_TABLE] = RouteTable()
     for routes in ROOMS:
         app[ROUTE_TABLE].add(app, routes)
@@ -143,6 +148,26 @@ def _add_data(app: web.Application) -> None:
     app.on_startup.append(lambda _: synthetic.look(database))
 
 
+def _add_relay(app: web.Application) -> Relay | None:
+    """A process that starts with the first room of three; none where the settings say so."""
+    settings = app[SETTINGS]
+    if not settings.relay:
+        return None
+    servers = [
+        IceServer(url, each.username, each.credential)
+        for each in settings.relay_ice_servers
+        for url in each.urls
+    ]
+    relay = RelayProcess(servers, may_be_private=settings.relay_private_candidates)
+
+    async def run(_app: web.Application) -> AsyncIterator[None]:
+        yield
+        await relay.close()
+
+    app.cleanup_ctx.append(run)
+    return relay
+
+
 def _add_recorders(app: web.Application, rooms: RecordingRooms | None) -> None:
     settings = app[SETTINGS]
     app[RECORDERS] = Recorders(
@@ -156,12 +181,13 @@ def _add_recorders(app: web.Application, rooms: RecordingRooms | None) -> None:
     app[JOBS] = JobRunner(app[DATABASE], {**JOB_HANDLERS, SWEEP_JOB: app[RECORDERS].keeper.sweep})
 
 
-def _add_signaling(app: web.Application, announcer: Announcer | None) -> None:
+def _add_signaling(app: web.Application, announcer: Announcer | None, relay: Relay | None) -> None:
     signaling = Signaling(
         settings=app[SETTINGS],
         database=app[DATABASE],
         catalogue=app[CATALOGUE],
         recorders=app[RECORDERS],
+        relay=relay,
     )
     app[DATABASE].announcer = announcer or signaling.announcer
     app[SIGNALING] = signaling

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from telemed.core.db import Announcement
-from telemed.core.errors import Missing
+from telemed.core.errors import Conflict, Missing, TelemedError
+from telemed.media.rooms import RoomStats, Wish
 
 
 class FakeAnnouncer:
@@ -59,3 +60,59 @@ class FakeRecordingRooms:
             while not is_so(self.acts):
                 self._changed.clear()
                 await self._changed.wait()
+
+
+class FakeRelay:
+    """Answers as a relay does, and forwards nothing; `die` is the end of its process."""
+
+    def __init__(self) -> None:
+        self.life = 0
+        self.on_life: Callable[[], None] = lambda: None
+        self.rooms: dict[str, set[str]] = {}
+        self.wishes: list[tuple[str, str, Wish]] = []
+        self.refusal: TelemedError | None = None
+
+    async def be_up(self) -> None:
+        self.life = self.life or 1
+
+    def die(self) -> None:
+        self.rooms.clear()
+        self.life += 1
+        self.on_life()
+
+    async def open_room(self, room: str) -> None:
+        if room in self.rooms:
+            raise Conflict("media_room_taken", "")
+        self.rooms[room] = set()
+
+    async def close_room(self, room: str) -> None:
+        self.rooms.pop(room, None)
+
+    async def publish(self, room: str, name: str, offer: str) -> str:
+        if self.refusal:
+            raise self.refusal
+        self.rooms[room].add(name)
+        return f"v=0\r\na=publishes:{name}\r\n"
+
+    async def subscribe(self, room: str, name: str, offer: str, publishers: Sequence[str]) -> str:
+        if not set(publishers) <= self.rooms[room]:
+            raise Missing
+        return f"v=0\r\na=watches:{name} {','.join(publishers)}\r\n"
+
+    async def set_wish(self, room: str, viewer: str, publisher: str, wish: Wish) -> None:
+        self.wishes.append((viewer, publisher, wish))
+
+    async def leave(self, room: str, name: str) -> None:
+        self.rooms[room].discard(name)
+
+    async def get_stats(self, room: str) -> RoomStats:
+        return RoomStats((), ())
+
+    async def start_recording(self, room: str, directory: str, stem: str) -> None:
+        raise Missing
+
+    async def set_recording(self, room: str, names: Sequence[str], *, is_paused: bool) -> None:
+        raise Missing
+
+    async def end_recording(self, room: str) -> str | None:
+        raise Missing

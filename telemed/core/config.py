@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import secrets
 from pathlib import Path
@@ -43,6 +44,18 @@ def _checked_turn_url(url: str) -> str:
 TurnUrl = Annotated[str, AfterValidator(_checked_turn_url)]
 
 
+def _checked_address(address: str) -> str:
+    if address:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise ValueError("use one IPv4 or IPv6 address") from None
+    return address
+
+
+RelayAddress = Annotated[str, AfterValidator(_checked_address)]
+
+
 class Settings(BaseSettings):
     """Everything that differs between installations. Frozen; passed on, never imported."""
 
@@ -78,6 +91,10 @@ class Settings(BaseSettings):
     turn_secret: SecretStr = SecretStr("")
     turn_secret_file: Path | None = None
     turn_lifetime_minutes: Annotated[int, Field(ge=10, le=24 * 60)] = 240
+    relay: bool = True
+    relay_address: RelayAddress = ""
+    relay_private_candidates: bool = False
+    relay_ice_servers: list[IceServer] = []
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -16,6 +16,7 @@ from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict
 from telemed.core.events import append_event, stream_of
 from telemed.core.jobs import enqueue
+from telemed.media.forwarding import MOST_DIRECT
 from telemed.sessions.access import Meeting, Member, find_meeting, get_meeting
 from telemed.sessions.lifecycle import SessionEvent, SessionState, next_state
 from telemed.sessions.models import (
@@ -29,8 +30,6 @@ from telemed.sessions.recording import service as recordings
 from telemed.sessions.repository import touch_stays
 from telemed.sessions.ringing import call_absent, silence
 
-# Browser to browser carries two; the relay that carries more comes with it.
-MOST_INSIDE = 2
 SWEEP_EVERY = timedelta(seconds=30)
 SWEEP_JOB = "session_sweep"
 
@@ -60,8 +59,10 @@ async def get_inside(work: UnitOfWork, actor: Actor, uid: str) -> Member:
     return own
 
 
-async def enter(work: UnitOfWork, actor: Actor, uid: str, *, resumes: bool) -> Entry:
-    """Come in, or come back. Raises Missing, Conflict (over, or full).
+async def enter(
+    work: UnitOfWork, actor: Actor, uid: str, *, resumes: bool, most: int = MOST_DIRECT
+) -> Entry:
+    """Come in, or come back; `most` have room there. Raises Missing, Conflict (over, or full).
 
     `resumes` keeps the epoch, as the page still has its peer connections; it counts only while
     the stay goes on, as the others have closed theirs when it ended. What follows from two being
@@ -72,8 +73,8 @@ async def enter(work: UnitOfWork, actor: Actor, uid: str, *, resumes: bool) -> E
     _require_open(session)
     own = meeting.find(actor.id)
     is_inside = own is not None and own.is_inside
-    if not is_inside and len(meeting.inside) >= MOST_INSIDE:
-        raise Conflict("session_full", N_("Phòng đã đủ {most} người"), most=MOST_INSIDE)
+    if not is_inside and len(meeting.inside) >= most:
+        raise Conflict("session_full", N_("Phòng đã đủ {most} người"), most=most)
     participant = own.participant if own else await invite_of_case(work, actor, meeting)
     is_resumed = resumes and is_inside
     if not is_resumed:

@@ -58,7 +58,11 @@ class Presence:
         held = _seat_of_person(room, caller.actor.uid)
         async with self._hub.database.work(caller.request_id) as work:
             entry = await service.enter(
-                work, caller.actor, room.uid, resumes=self._resumes(caller, message, held)
+                work,
+                caller.actor,
+                room.uid,
+                resumes=self._resumes(caller, message, held),
+                most=self._hub.forwarder.most_inside,
             )
             own = entry.own.participant.uid
             if entry.is_resumed and held is not None and held.sid is None:
@@ -75,6 +79,10 @@ class Presence:
         if entry.meeting.consult is not None:
             self.consult_of[room.uid] = entry.meeting.consult.uid
         await self._evict(room, before, is_ghost=entry.is_resumed)
+        if not entry.is_resumed:
+            await self._hub.forwarder.forget(room.uid, own)
+        # Before they hear of the newcomer: whom to connect to depends on the way.
+        await self._hub.forwarder.follow(room)
         news = "session:peer-state" if entry.is_resumed else "session:peer-joined"
         await self._hub.push(room.tell_of(seat, news))
         if caller.sid not in self._hub.connections:
@@ -90,6 +98,7 @@ class Presence:
             "resumed": entry.is_resumed,
             "participants": room.peers_of(seat),
             "recording": recording,
+            **self._hub.forwarder.view(room.uid),
             **self.ice_answer(own),
             **log_answer(room.uid, page),
         }
@@ -135,6 +144,7 @@ class Presence:
             if seat is not None:
                 seat.sid = None
                 await self._hub.push(room.remove(seat.participant, LeaveReason.LEFT.value))
+                await self._hub.forwarder.follow(room)
 
         await self._hub.rooms.run(session, step)
         caller.connection.sessions.discard(session)
@@ -187,6 +197,7 @@ class Presence:
         if not room.seats:
             self.consult_of.pop(room.uid, None)
         await self._hub.push(pushes)
+        await self._hub.forwarder.follow(room)
 
     async def check_rights(self, room: Room) -> None:
         """The case has changed: whoever may no longer be here goes out."""

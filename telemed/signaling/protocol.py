@@ -31,7 +31,9 @@ SOCKET_PATH: Final = "/socket.io/"
 MAX_MESSAGE_BYTES: Final = 128 * 1024
 MAX_SDP_BYTES: Final = 64 * 1024
 MAX_SDP_LINE: Final = 2048
-MAX_MEDIA_SECTIONS: Final = 16
+# A voice and a picture of each of eleven others, and one to spare.
+MAX_MEDIA_SECTIONS: Final = 24
+MAX_PUBLISHERS: Final = 11
 MAX_CANDIDATE: Final = 1024
 MAX_CHAT: Final = 2000
 MAX_STILL: Final = 24_576
@@ -83,7 +85,7 @@ def _checked_sdp(sdp: str) -> str:
         raise PydanticCustomError("sdp_malformed", N_("Mô tả phiên có dòng sai dạng"))
     media = sum(line.startswith("m=") for line in lines)
     if not 1 <= media <= MAX_MEDIA_SECTIONS:
-        raise PydanticCustomError("sdp_media_count", N_("Mô tả phiên phải có từ 1 đến 16 dòng m="))
+        raise PydanticCustomError("sdp_media_count", N_("Mô tả phiên phải có từ 1 đến 24 dòng m="))
     return sdp
 
 
@@ -228,6 +230,26 @@ class TrickledCandidate(Signal):
     candidate: Candidate | None
 
 
+class Publish(InSession):
+    """An offer to the relay: what the sender's devices give."""
+
+    epoch: Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+    description: OfferDescription
+
+
+class Subscribe(Publish):
+    """An offer to the relay: sections for the voices and pictures of others, in their order."""
+
+    publishers: Annotated[list[Id], Field(min_length=1, max_length=MAX_PUBLISHERS)]
+
+
+class PictureWish(InSession):
+    """How much of one other participant's picture is wanted from the relay. Voice always comes."""
+
+    publisher: Id
+    picture: Literal["large", "small", "none"]
+
+
 class State(InSession):
     """What the sender's own devices are doing."""
 
@@ -337,6 +359,9 @@ EVENTS: Final[Mapping[str, type[Message]]] = MappingProxyType(
         "session:offer": Offer,
         "session:answer": Answer,
         "session:candidate": TrickledCandidate,
+        "session:publish": Publish,
+        "session:subscribe": Subscribe,
+        "session:wish": PictureWish,
         "session:state": State,
         "session:mode": Mode,
         "session:still": Still,

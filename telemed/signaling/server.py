@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain
 from time import monotonic
@@ -34,6 +34,7 @@ from telemed.signaling.dispatch import Caller, Connection, Dispatcher
 from telemed.signaling.engine import FastServer, Limits, Reason, Refused
 from telemed.signaling.engine.upstream_logs import describe_failure
 from telemed.signaling.events import events
+from telemed.signaling.forwarder import Forwarder, Relay
 from telemed.signaling.presence import Presence
 from telemed.signaling.protocol import MAX_MESSAGE_BYTES, PROTOCOL_VERSION, SOCKET_PATH, InSession
 from telemed.signaling.rooms import Push, Room, Rooms, Step, not_joined
@@ -62,6 +63,7 @@ class Signaling:
         database: Database,
         catalogue: Catalogue,
         recorders: Recorders,
+        relay: Relay | None = None,
         limits: Limits = LIMITS,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
@@ -75,6 +77,7 @@ class Signaling:
         self.ice = IceServers.of(settings)
         self.connections: dict[str, Connection] = {}
         self.rooms = Rooms(self._tasks)
+        self.forwarder = Forwarder(self, relay, address=settings.relay_address)
         self.presence = Presence(self, key=settings.signing_key(), grace_seconds=grace_seconds)
         self.server: FastServer[Connection] = FastServer(
             origins=settings.origins,
@@ -105,6 +108,10 @@ class Signaling:
         self.server.attach(app, SOCKET_PATH)
         app.on_shutdown.insert(0, self._before_shutdown)
         app.cleanup_ctx.append(self._run)
+
+    def begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for, at latest until the server ends."""
+        self._tasks.start(name, work)
 
     async def push(self, pushes: Sequence[Push]) -> None:
         """Send to single connections; one that is gone by now is no mistake."""
@@ -238,6 +245,7 @@ class Signaling:
         self._tasks.start("logins", self._every(LOGIN_SECONDS, self._look_at_all))
         yield
         self.presence.close()
+        self.forwarder.close()
         await self._tasks.close()
 
     async def _before_shutdown(self, app: web.Application) -> None:

@@ -24,7 +24,7 @@ from telemed.sessions.models import LiveSession
 from telemed.sessions.opening import open_for_consult
 from telemed.web.cookies import login_cookie_name
 from tests.factories import Case, Factory
-from tests.fakes import FakeRecordingRooms
+from tests.fakes import FakeRecordingRooms, FakeRelay
 from tests.signaling.foreign import ForeignClient, open_socket
 
 Connect = Callable[[Actor], Awaitable[ForeignClient]]
@@ -44,11 +44,19 @@ def recording_rooms() -> FakeRecordingRooms:
 
 
 @pytest.fixture
+def relay() -> FakeRelay:
+    """What stands in for the process that forwards media."""
+    return FakeRelay()
+
+
+@pytest.fixture
 def app(
-    settings: Settings, clock: FakeClock, recording_rooms: FakeRecordingRooms
+    settings: Settings, clock: FakeClock, recording_rooms: FakeRecordingRooms, relay: FakeRelay
 ) -> web.Application:
     """The whole application, whose hints go to its sockets."""
-    overrides = Overrides(clock=clock, runs_jobs=False, recording_rooms=recording_rooms)
+    overrides = Overrides(
+        clock=clock, runs_jobs=False, recording_rooms=recording_rooms, relay=relay
+    )
     return create_app(settings, overrides)
 
 

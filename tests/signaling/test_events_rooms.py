@@ -235,15 +235,6 @@ async def test_the_end_is_the_end_for_everybody(world: World) -> None:
         assert await client.code("session:join", session=world.session) == "session_ended"
 
 
-async def test_the_third_finds_the_room_full_and_disturbs_nobody(
-    world: World, connect: Connect
-) -> None:
-    third = await connect(world.people["colleague"])
-    await world.both_settle()
-    assert await third.code("session:join", session=world.session) == "session_full"
-    assert await world.doctor.quiet() == await world.specialist.quiet() == []
-
-
 async def test_ringing_is_hinted_and_answered_by_coming_in(world: World) -> None:
     channel = f"person:{world.case.doctor.uid}"
     await world.doctor.do("channel:watch", channels=[channel])

@@ -50,6 +50,18 @@ VALID: dict[str, dict[str, Any]] = {
             "usernameFragment": "aB+/",
         },
     },
+    "session:publish": {
+        "session": "s1",
+        "epoch": 3,
+        "description": {"type": "offer", "sdp": SDP},
+    },
+    "session:subscribe": {
+        "session": "s1",
+        "epoch": 3,
+        "description": {"type": "offer", "sdp": SDP},
+        "publishers": ["p2"],
+    },
+    "session:wish": {"session": "s1", "publisher": "p2", "picture": "small"},
     "session:state": {"session": "s1", "muted": True, "camera_off": False},
     "session:chat": {"session": "s1", "text": "SpO2 96 %.", "key": "k1"},
     "session:mode": {
@@ -143,7 +155,7 @@ def test_an_unknown_event_is_refused(name: str) -> None:
         (SDP + "a=\x00\r\n", "sdp_malformed"),
         (SDP + "\r\n", "sdp_malformed"),
         (SDP + "a=" + "x" * protocol.MAX_SDP_LINE + "\r\n", "sdp_malformed"),
-        (SDP + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n" * 16, "sdp_media_count"),
+        (SDP + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n" * 24, "sdp_media_count"),
         (SDP.partition("m=")[0], "sdp_media_count"),
         (SDP + "a=x:yyyyyyyyyyy\r\n" * 5000, "too_long"),
         (SDP + ("a=" + "ệ" * 1000 + "\r\n") * 30, "sdp_too_large"),
@@ -190,7 +202,7 @@ def test_a_bad_candidate_is_refused(candidate: str, code: str) -> None:
 
 
 def test_a_candidate_of_a_far_media_section_is_refused() -> None:
-    (finding,) = refusal("session:candidate", with_candidate(HOST, sdpMLineIndex=16)).fields
+    (finding,) = refusal("session:candidate", with_candidate(HOST, sdpMLineIndex=24)).fields
     assert (finding.field, finding.code) == ("candidate.sdpMLineIndex", "out_of_range")
 
 

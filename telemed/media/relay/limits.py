@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 OFFER_BYTES: Final = 128 * 1024
@@ -14,8 +15,10 @@ PUBLISHED_SECTIONS: Final = 2
 RIDS: Final = 3
 
 ROOMS: Final = 64
-PEERS_IN_A_ROOM: Final = 32
+# Twelve who publish and watch, each with a second connection beside the one it takes the place of.
+PEERS_IN_A_ROOM: Final = 48
 NAME_LENGTH: Final = 64
+NAME: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{NAME_LENGTH}}}", re.ASCII)
 CONNECT_SECONDS: Final = 30.0
 CLOSE_SECONDS: Final = 5.0
 

@@ -159,7 +159,7 @@ class LocalRooms:
         return found
 
     def _check_name(self, room: Room, name: str) -> None:
-        if not 0 < len(name) <= limits.NAME_LENGTH or not name.isascii() or not name.isalnum():
+        if not limits.NAME.fullmatch(name):
             raise refused("name")
         if len(room.peers()) >= limits.PEERS_IN_A_ROOM:
             raise Conflict("media_room_full", N_("Phòng truyền hình đã đủ người."))

@@ -12,7 +12,7 @@ import json
 import logging
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
@@ -48,6 +48,10 @@ class RelayProcess:
         self._waiting: dict[int, asyncio.Future[control.Answer]] = {}
         self._numbers = itertools.count(1)
         self._up = asyncio.Event()
+        self._supervising: asyncio.Task[None] | None = None
+        # Counts the processes that came up: what was in an earlier one is gone.
+        self.life = 0
+        self.on_life: Callable[[], None] = lambda: None
 
     @property
     def pid(self) -> int | None:
@@ -56,8 +60,15 @@ class RelayProcess:
 
     async def start(self) -> None:
         """Start the process and watch it; returns when it answers. Raises `Unavailable`."""
-        self._tasks.start("supervise", self._supervise())
+        self._supervising = self._tasks.start("supervise", self._supervise())
         await self.wait_until_up()
+
+    async def be_up(self) -> None:
+        """Start at the first need, or wait for the one that starts. Raises `Unavailable`."""
+        if self._supervising is None:
+            await self.start()
+        else:
+            await self.wait_until_up()
 
     async def wait_until_up(self) -> None:
         """Until the process answers. Raises `Unavailable`."""
@@ -107,7 +118,9 @@ class RelayProcess:
         with suppress(ConnectionError):
             if await reader.readline() != control.READY:
                 return
+            self.life += 1
             self._up.set()
+            self.on_life()
             while line := await reader.readline():
                 answer = control.Answer.model_validate_json(line)
                 waiting = self._waiting.pop(answer.number, None)
