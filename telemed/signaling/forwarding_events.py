@@ -44,9 +44,7 @@ async def wish(hub: Signaling, caller: Caller, message: protocol.PictureWish) ->
     return {}
 
 
-def _seated(
-    hub: Signaling, caller: Caller, message: protocol.Publish | protocol.Subscribe
-) -> str:
+def _seated(hub: Signaling, caller: Caller, message: protocol.Publish | protocol.Subscribe) -> str:
     seat = hub.room_of(caller, message).get(caller.sid)
     if seat.epoch != message.epoch:
         raise Conflict("stale_epoch", N_("Tín hiệu này thuộc về một kết nối cũ"))
