@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,18 @@ from telemed.commands.base import CommandFailed
 from telemed.commands.tables import database_file
 from telemed.core.config import Settings
 
-# The files that rows name, originals and previews.
-NAMED_FILES = """
+# The files that rows name, by the table: originals and previews, recordings that are kept.
+_NAMED_FILES = {
+    "stored_file": """
 SELECT sha256 FROM stored_file UNION
-SELECT preview_sha256 FROM stored_file WHERE preview_sha256 IS NOT NULL ORDER BY 1
-"""
+SELECT preview_sha256 FROM stored_file WHERE preview_sha256 IS NOT NULL
+""",
+    "recording_file": """
+SELECT recording_file.sha256 FROM recording_file
+JOIN recording ON recording.id = recording_file.recording_id
+WHERE recording.deleted_at IS NULL
+""",
+}
 COUNT = 'SELECT count(*) FROM "{table}"'
 # As they are: a backup before an upgrade has the tables of the version before.
 _SQLITE_TABLES = """
@@ -40,6 +47,12 @@ WAIT_SECONDS = 30
 
 # Given the address of a restored database: looks into it, and puts its files into place.
 Settle = Callable[[str], None]
+
+
+def named_files(tables: Collection[str]) -> str:
+    """What finds the files that the rows of these tables name."""
+    found = [query for table, query in _NAMED_FILES.items() if table in tables]
+    return " UNION ".join(found) + " ORDER BY 1"
 
 
 @dataclass(frozen=True)
@@ -99,7 +112,7 @@ class Embedded:
             copy.execute("PRAGMA journal_mode=DELETE")
             tables = [row[0] for row in copy.execute(_SQLITE_TABLES)]
             rows = {t: copy.execute(COUNT.format(table=t)).fetchone()[0] for t in tables}
-            files = [row[0] for row in copy.execute(NAMED_FILES)]
+            files = [row[0] for row in copy.execute(named_files(tables))]
         return Snapshot(target, rows, files)
 
     def is_empty(self) -> bool:
@@ -147,7 +160,7 @@ class Server:
                 await asyncio.to_thread(self._run, "pg_dump", *options, f"--file={target}")
                 tables = [row[0] for row in await connection.fetch(_SERVER_TABLES)]
                 rows = {t: await connection.fetchval(COUNT.format(table=t)) for t in tables}
-                files = [row[0] for row in await connection.fetch(NAMED_FILES)]
+                files = [row[0] for row in await connection.fetch(named_files(tables))]
                 return Snapshot(target, rows, files)
         finally:
             await connection.close()

@@ -25,9 +25,9 @@ from telemed.commands.backup.archive import (
 )
 from telemed.commands.backup.engines import (
     COUNT,
-    NAMED_FILES,
     Engine,
     engine_of,
+    named_files,
     sync_folder,
 )
 from telemed.commands.backup.save import add_file_arguments, key_mark
@@ -180,7 +180,7 @@ async def _look_into(url: str, tables: Iterable[str], anchors: Path) -> _Found:
                 table: (await connection.execute(text(COUNT.format(table=table)))).scalar_one()
                 for table in tables
             }
-            files = [row[0] for row in await connection.execute(text(NAMED_FILES))]
+            files = [row[0] for row in await connection.execute(text(named_files(tables)))]
         records, fault = await check_chain(database, anchors)
         return _Found(rows, files, records, fault)
     finally:
