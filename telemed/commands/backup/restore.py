@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +171,7 @@ class _Found:
     fault: ChainFault | None
 
 
-async def _look_into(url: str, tables: Iterable[str], anchors: Path) -> _Found:
+async def _look_into(url: str, tables: Collection[str], anchors: Path) -> _Found:
     database = Database(url)
     try:
         async with database.read() as work:
