@@ -191,6 +191,7 @@ def _add_signaling(app: web.Application, announcer: Announcer | None, relay: Rel
     )
     app[DATABASE].announcer = announcer or signaling.announcer
     app[SIGNALING] = signaling
+    app[RECORDERS].ways = signaling.forwarder
     signaling.attach(app)
 
 

@@ -33,6 +33,8 @@ class FakeRecordingRooms:
         self.refusal: str | None = None
         self._changed = asyncio.Event()
 
+    async def be_up(self) -> None: ...
+
     async def start_recording(self, room: str, directory: str, stem: str) -> None:
         self.stems[room] = stem
         self._note("start", room, stem)

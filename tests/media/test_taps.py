@@ -8,75 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiortc import rtp
 
 from telemed.core.errors import Conflict, Missing
 from telemed.media.recording.manifest import close_manifest, is_being_written
-from telemed.media.recording.packets import Kind, Packet, SenderReport
-from telemed.media.relay import dialect
+from telemed.media.recording.packets import Packet, SenderReport
 from telemed.media.relay.local import LocalRooms
 from telemed.media.relay.process import RelayProcess
 from telemed.media.relay.taps import CHOOSE_SECONDS, Tape
 from tests.media.conftest import ROOM, Publish
 from tests.media.peers import SyntheticPublisher, picture
-from tests.media.recording.sender import Link, Sender, run
+from tests.media.performing import SECONDS, perform, rehearse
 from tests.media.recording.watching import watch
-
-SECONDS = 5
-
-
-class Rehearsed:
-    """What a sender sends, in order."""
-
-    def __init__(self) -> None:
-        self.items: list[tuple[float, Packet | SenderReport]] = []
-
-    def push(self, packet: Packet) -> None:
-        self.items.append((packet.arrival, packet))
-
-    def report(self, report: SenderReport) -> None:
-        self.items.append((self.items[-1][0], report))
-
-
-def rehearse() -> list[tuple[float, Packet | SenderReport]]:
-    """A call with a whole picture every second, encoded before it is sent."""
-    sender, rehearsed = Sender(Link(jitter_seconds=0)), Rehearsed()
-    sender.script = dict.fromkeys(range(1, SECONDS), want_key)
-    run(sender, rehearsed, lambda _: None, seconds=SECONDS, start=0)
-    return rehearsed.items
-
-
-def want_key(sender: Sender) -> None:
-    sender.camera.wants_key = True
-
-
-async def perform(publisher: SyntheticPublisher, items: list[Any]) -> None:
-    """Send it as it was rehearsed, or slower where the machine is."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    for at, item in items:
-        await asyncio.sleep(max(0.0, began + at - loop.time()))
-        kind = "video" if item.kind is Kind.VIDEO else "audio"
-        if isinstance(item, SenderReport):
-            report = rtp.RtcpSenderInfo(
-                ntp_timestamp=int(item.ntp_seconds * 2**32),
-                rtp_timestamp=item.timestamp,
-                packet_count=0,
-                octet_count=0,
-            )
-            packet = rtp.RtcpSrPacket(ssrc=publisher.ssrcs[kind], sender_info=report)
-            await publisher.send(bytes(packet))
-            continue
-        codec = {"video": dialect.VP8, "audio": dialect.OPUS}[kind]
-        sent = rtp.RtpPacket(
-            payload_type=publisher.kinds[codec],
-            marker=int(item.is_marked),
-            sequence_number=item.sequence,
-            timestamp=item.timestamp,
-            ssrc=publisher.ssrcs[kind],
-            payload=item.payload,
-        )
-        await publisher.send(sent.serialize())
 
 
 @pytest.fixture

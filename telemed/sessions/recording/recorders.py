@@ -13,6 +13,7 @@ from telemed.core.clock import TaskOwner
 from telemed.core.db import Database
 from telemed.core.errors import N_, Missing, TelemedError, Unavailable
 from telemed.imaging.storage import Storage
+from telemed.media.forwarding import Reason
 from telemed.sessions.access import find_meeting
 from telemed.sessions.recording import keeping, repository, service
 
@@ -29,6 +30,10 @@ UNAVAILABLE: Final = "recorder_unavailable"
 class RecordingRooms(Protocol):
     """The part of `MediaRooms` that is used here."""
 
+    async def be_up(self) -> None:
+        """Started, and answering. Raises Unavailable."""
+        ...
+
     async def start_recording(self, room: str, directory: str, stem: str) -> None:
         """Begin; nobody is recorded yet. Raises Missing (no such room), Unavailable, Conflict."""
         ...
@@ -40,6 +45,28 @@ class RecordingRooms(Protocol):
     async def end_recording(self, room: str) -> str | None:
         """Finish the files; the code of what ended it before its time. Raises as above."""
         ...
+
+
+class Ways(Protocol):
+    """Sends the media of a session through the media process while there is a reason."""
+
+    async def require(self, session: str, reason: Reason) -> None:
+        """From now on; again changes nothing. Raises Unavailable."""
+        ...
+
+    async def release(self, session: str, reason: Reason) -> None:
+        """This reason is over."""
+        ...
+
+
+class NoWays:
+    """Where nothing else decides how media goes."""
+
+    async def require(self, session: str, reason: Reason) -> None:
+        """It goes there already."""
+
+    async def release(self, session: str, reason: Reason) -> None:
+        """It goes on as it did."""
 
 
 class Recorders:
@@ -59,6 +86,7 @@ class Recorders:
         self.keeper = keeping.Keeper(database, storage, folder, retention_years)
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.ways: Ways = NoWays()
         self._tasks = TaskOwner("recorders")
         self._news: dict[str, asyncio.Event] = {}
         self._following: dict[str, asyncio.Task[None]] = {}
@@ -112,7 +140,7 @@ class Recorders:
         news = self._news[session]
         try:
             while news.is_set() and not self._is_closing:
-                follower = _Follower(self._database, self.require(), self.folder, session)
+                follower = _Follower(self, self._database, self.require(), session)
                 if await follower.run(news, lambda: self._is_closing):
                     await self._keep_ended(session)
         except Exception as error:  # the next start of the server closes what is left
@@ -135,11 +163,12 @@ class _Follower:
     """One recording from its first agreement to its end."""
 
     def __init__(
-        self, database: Database, media: RecordingRooms, folder: Path, session: str
+        self, of: Recorders, database: Database, media: RecordingRooms, session: str
     ) -> None:
+        self._ways = of.ways
+        self._folder = of.folder
         self._database = database
         self._media = media
-        self._folder = folder
         self._session = session
         self._is_started = False
         self._tries = 0
@@ -157,6 +186,7 @@ class _Follower:
             news.clear()
         if self._is_started:
             await self._end()
+        await self._ways.release(self._session, Reason.RECORDING)
         return True
 
     async def _step(self) -> bool:
@@ -168,6 +198,8 @@ class _Follower:
             return False
         try:
             if case.gate.may_record and not self._is_started:
+                await self._ways.require(self._session, Reason.RECORDING)
+                await self._media.be_up()
                 await self._media.start_recording(
                     self._session, str(self._folder), case.recording.uid
                 )
