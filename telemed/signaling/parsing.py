@@ -38,6 +38,7 @@ _OWN_CODES: Final = frozenset(
     {
         "sdp_too_large",
         "sdp_malformed",
+        "sdp_line_count",
         "sdp_media_count",
         "candidate_malformed",
         "text_empty",

@@ -31,6 +31,7 @@ SOCKET_PATH: Final = "/socket.io/"
 MAX_MESSAGE_BYTES: Final = 128 * 1024
 MAX_SDP_BYTES: Final = 64 * 1024
 MAX_SDP_LINE: Final = 2048
+MAX_SDP_LINES: Final = 2000
 # A voice and a picture of each of eleven others, and one to spare.
 MAX_MEDIA_SECTIONS: Final = 24
 MAX_PUBLISHERS: Final = 11
@@ -79,6 +80,8 @@ def _checked_sdp(sdp: str) -> str:
     if not sdp.endswith("\n"):
         raise PydanticCustomError("sdp_malformed", N_("Mô tả phiên thiếu dòng cuối"))
     lines = [line.removesuffix("\r") for line in sdp[:-1].split("\n")]
+    if len(lines) > MAX_SDP_LINES:
+        raise PydanticCustomError("sdp_line_count", N_("Mô tả phiên nhiều hơn 2000 dòng"))
     if lines[0] != "v=0" or len(lines) < 4:
         raise PydanticCustomError("sdp_malformed", N_("Mô tả phiên phải bắt đầu bằng v=0"))
     if any(len(line) > MAX_SDP_LINE or not _SDP_LINE.match(line) for line in lines):

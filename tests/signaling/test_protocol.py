@@ -156,6 +156,7 @@ def test_an_unknown_event_is_refused(name: str) -> None:
         (SDP + "\r\n", "sdp_malformed"),
         (SDP + "a=" + "x" * protocol.MAX_SDP_LINE + "\r\n", "sdp_malformed"),
         (SDP + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n" * 24, "sdp_media_count"),
+        (SDP + "a=\n" * protocol.MAX_SDP_LINES, "sdp_line_count"),
         (SDP.partition("m=")[0], "sdp_media_count"),
         (SDP + "a=x:yyyyyyyyyyy\r\n" * 5000, "too_long"),
         (SDP + ("a=" + "ệ" * 1000 + "\r\n") * 30, "sdp_too_large"),

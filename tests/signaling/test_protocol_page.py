@@ -82,6 +82,7 @@ def written(number: float) -> str:
         f"| one message | {written(CONNECTION.message_bytes)} bytes |",
         f'"maxPayload":{CONNECTION.message_bytes}',
         f"{written(protocol.MAX_SDP_BYTES)} bytes of UTF-8",
+        f"at most {written(protocol.MAX_SDP_LINES)} lines of at most",
         f"lines of at most {written(protocol.MAX_SDP_LINE)} characters",
         f"1 to {protocol.MAX_MEDIA_SECTIONS} `m=` lines",
         f"| ICE candidate | {written(protocol.MAX_CANDIDATE)} characters",
