@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from telemed.core.db import Announcement
-from telemed.core.errors import Conflict, Missing, TelemedError
+from telemed.core.errors import Conflict, Missing, TelemedError, Unavailable
 from telemed.media.rooms import RoomStats, Wish
 
 
@@ -31,9 +31,12 @@ class FakeRecordingRooms:
         self.acts: list[tuple[object, ...]] = []
         self.stems: dict[str, str] = {}
         self.refusal: str | None = None
+        self.is_down = False
         self._changed = asyncio.Event()
 
-    async def be_up(self) -> None: ...
+    async def be_up(self) -> None:
+        if self.is_down:
+            raise Unavailable("media_unavailable", "")
 
     async def start_recording(self, room: str, directory: str, stem: str) -> None:
         self.stems[room] = stem

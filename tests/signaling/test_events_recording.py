@@ -150,3 +150,21 @@ async def test_what_does_not_fit_is_refused_by_name(world: World, patient: dict[
         "illegal_transition",
         "not_allowed",
     ]
+
+
+async def test_where_no_recorder_comes_up_everybody_is_told(
+    world: World,
+    patient: dict[str, Any],
+    recording_rooms: FakeRecordingRooms,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("telemed.sessions.recording.recorders.POLL_SECONDS", 0.01)
+    recording_rooms.is_down = True
+    await world.both_settle()
+    await run(world, patient)
+    for client in (world.doctor, world.specialist):
+        event = await client.push(
+            "session:event", lambda event: event["kind"] == "recording_failed"
+        )
+        assert event["data"]["code"] == "recorder_unavailable"
+    assert recording_rooms.acts == []

@@ -77,6 +77,8 @@ export class RecordingBar {
     box.dataset.tone = shown.tone;
     find("[data-role=recording-words]", HTMLElement).textContent = shown.text;
     find("[data-role=recording-question]", HTMLElement).hidden = !shown.isAsked;
+    const stop = find("[data-act=stop]", HTMLButtonElement, box);
+    stop.textContent = shown.tone === "asked" ? t("Thôi xin ghi") : t("Dừng ghi");
     const patient = part("recording-patient");
     if (patient) patient.hidden = !shown.acts.includes("patient");
     for (const button of findAll("[data-act]", HTMLButtonElement, box)) {

@@ -45,6 +45,7 @@ class Keeper:
         self._storage = storage
         self._folder = folder
         self._retention_years = retention_years
+        self._keeping = asyncio.Lock()
 
     async def keep(self, uid: str) -> None:
         """Take in what one recording left; doing it again changes nothing."""
@@ -52,6 +53,10 @@ class Keeper:
             if not await asyncio.to_thread(is_being_written, self._folder, uid):
                 break
             await asyncio.sleep(PAUSE_SECONDS)
+        async with self._keeping:
+            await self._keep(uid)
+
+    async def _keep(self, uid: str) -> None:
         entries = await asyncio.to_thread(close_manifest, self._folder, uid)
         for entry in entries:
             path = self._folder / entry.file

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS: Final = 2.0
 # People go over to the relay while it is being started; later than this nobody does.
 START_TRIES: Final = 15
+TEND_SECONDS: Final = 300.0
 CLOSE_SECONDS: Final = 5.0
 LOST: Final = "recorder_lost"
 UNAVAILABLE: Final = "recorder_unavailable"
@@ -115,7 +116,7 @@ class Recorders:
         self._news[session].set()
 
     async def resume(self) -> None:
-        """What a server that ended left behind is closed and kept."""
+        """What a server that ended left behind is closed, and kept from now on."""
         async with self._database.read() as work:
             left = await repository.list_unkept(work)
         for _, session in left:
@@ -123,8 +124,20 @@ class Recorders:
                 meeting = await find_meeting(work, session.uid, lock=True)
                 if meeting is not None:
                     await service.give_up(work, meeting, LOST)
-        for recording, _ in left:
-            self._tasks.start(f"keep {recording.uid}", self.keeper.keep(recording.uid))
+        self._tasks.start("tend", self._tend())
+
+    async def _tend(self) -> None:
+        """Keep what could not be kept at its end: a disc was full, a database away."""
+        while True:
+            try:
+                async with self._database.read() as work:
+                    left = await repository.list_unkept(work)
+                for recording, session in left:
+                    if service.is_over(recording) and session.uid not in self._news:
+                        await self.keeper.keep(recording.uid)
+            except Exception as error:  # the next round tries again
+                log.exception("recordings could not be kept: %s", type(error).__name__)
+            await asyncio.sleep(TEND_SECONDS)
 
     async def close(self) -> None:
         """End the following; the recorders finish their files by themselves."""
