@@ -97,6 +97,8 @@ export class Connection {
   #toldAt = -Infinity;
   /** @type {Adapted | null} */
   #adapted;
+  /** The last description of the other side, as it came. */
+  #said = "";
   /** How voice is sent by the last description. */
   #shape = "";
 
@@ -290,6 +292,7 @@ export class Connection {
     if (description.type === "offer" && isNewPath) this.#freshen();
     // With an offer of our own out, the browser rolls it back by itself.
     await pc.setRemoteDescription(this.#shaped(description));
+    this.#said = description.sdp ?? "";
     for (const candidate of this.#earlyCandidates.splice(0)) await pc.addIceCandidate(candidate);
     if (description.type !== "offer") return;
     // The browser does these one after the other by itself.
@@ -304,19 +307,22 @@ export class Connection {
   #shaped(description) {
     if (!this.#adapted || !description.sdp) return description;
     const { isRedundant, sending } = this.#adapted;
-    const sdp = shapedForVoice(description.sdp, { isRedundant, packetMs: sending.packetMs });
+    const { packetMs, picture } = sending;
+    const sdp = shapedForVoice(description.sdp, { isRedundant, packetMs, isAlone: picture === null });
     return { type: description.type, sdp };
   }
 
   /** How voice is packed stands in the other side's description: take it anew. */
   async #repack() {
     const pc = this.#pc;
-    const { remoteDescription: remote, localDescription: local } = pc;
+    const local = pc.localDescription;
     // With an offer of the own out, the answer to it will be shaped.
-    if (pc.signalingState !== "stable" || !remote || !local) return;
+    if (pc.signalingState !== "stable" || !this.#said || !local) return;
+    // Who is which side of the encryption stands in the first answer alone.
+    this.#said = asAnswer(this.#said, local.sdp);
     await pc.setLocalDescription();
     try {
-      const answer = { type: /** @type {const} */ ("answer"), sdp: asAnswer(remote.sdp, local.sdp) };
+      const answer = { type: /** @type {const} */ ("answer"), sdp: this.#said };
       await pc.setRemoteDescription(this.#shaped(answer));
     } catch (error) {
       await pc.setLocalDescription({ type: "rollback" });
@@ -399,7 +405,8 @@ export class Connection {
 
 /** @param {Adapted | null} adapted */
 function shapeOf(adapted) {
-  return `${adapted?.isRedundant ?? false} ${adapted?.sending.packetMs ?? 20}`;
+  const { isRedundant = false, sending } = adapted ?? {};
+  return `${isRedundant} ${sending?.packetMs ?? 20} ${sending?.picture === null}`;
 }
 
 /** @param {RTCRtpSendParameters} parameters @param {Sending} sending */

@@ -13,6 +13,7 @@
  * @property {number | null} available Outgoing, as the browser estimates it (kbit/s).
  * @property {number | null} sent What goes out (kbit/s).
  * @property {number | null} lossOut Share of the own packets that the other side missed.
+ * @property {number} [lossAt] When the other side said so; always anew where it is not known.
  * @property {number | null} lossIn
  * @property {number | null} concealed Share of the heard voice that had to be made up.
  * @property {number | null} roundTripMs
@@ -69,10 +70,12 @@ const FINDING_OUT_MS = 8000;
 const LOSS_FOR_FULL = 0.05;
 const LOSS_AGAINST_FULL = 0.1;
 const LOSS_AGAINST_VOICE = 0.7;
+/** The first report after a fall tells of the rung before as well. */
+const REPORTS_AGAINST_VOICE = 2;
 const REDUNDANT_FROM = 0.03;
 const REDUNDANT_UNTIL = 0.01;
-/** What RED adds to a voice in long packets, with some room left (kbit/s). */
-const REDUNDANT_SPARE_KBPS = 20;
+/** A still goes as fast as the whole link, and this is a voice in long packets sent twice (kbit/s). */
+const REDUNDANT_SPARE_KBPS = 30;
 const REDUNDANT_HOLD_MS = 20_000;
 const CONCEALED_TOO_MUCH = 0.1;
 /** Too bad to try the rungs in between. */
@@ -182,6 +185,9 @@ export class Ladder {
   #lossyAt = -Infinity;
   #concealed = 0;
   #lossOut = 0;
+  #lossAt = -Infinity;
+  /** How often the other side has told of losses since the rung is what it is. */
+  #reports = 0;
   #startedAt;
 
   /** Starts low and climbs. @param {number} now */
@@ -201,10 +207,14 @@ export class Ladder {
   decide(now, figures, wishes) {
     this.#concealed += SMOOTHING * ((figures.concealed ?? 0) - this.#concealed);
     this.#lossOut += SMOOTHING * ((figures.lossOut ?? this.#lossOut) - this.#lossOut);
+    this.#reports += figures.lossAt === undefined || figures.lossAt > this.#lossAt ? 1 : 0;
+    this.#lossAt = figures.lossAt ?? this.#lossAt;
     const isSettled = now - this.#startedAt >= SETTLE_MS;
+    const before = this.#out.rung;
     this.#judgeRedundancy(now);
     this.#out.press(now, wishes.asked);
     this.#out.judge(now, isSettled ? this.#badOut(now, figures) : null, this.#goodOut(figures), wishes.asked);
+    if (this.#out.rung !== before) this.#reports = 0;
     this.#in.judge(now, isSettled ? this.#badIn(figures, wishes.theirs) : null, this.#goodIn(figures), "full");
     return this.#decision(figures, wishes);
   }
@@ -221,7 +231,8 @@ export class Ladder {
   #badOut(now, { available }) {
     const rung = this.#out.rung;
     if (rung === "written") return null;
-    if (this.#lossOut > LOSS_AGAINST_VOICE) return { to: step(rung, -1), reason: "silent" };
+    const isKnown = rung !== "voice" || this.#reports >= REPORTS_AGAINST_VOICE;
+    if (isKnown && this.#lossOut > LOSS_AGAINST_VOICE) return { to: step(rung, -1), reason: "silent" };
     const isFindingOut = now - (this.#out.climbedAt ?? -Infinity) < FINDING_OUT_MS;
     if (rung === "voice" || (rung === "small" && isFindingOut)) return null;
     if (available !== null && available < SMALL_FLOOR_KBPS) return { to: "voice", reason: "link_slow" };
@@ -289,11 +300,16 @@ export function sendingOf(rung, figures, isVoiceUnwanted = false) {
   const isNarrow = heightOf(rung) <= heightOf("voice");
   return {
     voice: !isVoiceUnwanted,
-    voiceBitrate: isNarrow ? 16_000 : rung === "small" ? 20_000 : 32_000,
+    voiceBitrate: isNarrow ? narrowBitrate(figures?.spare ?? null) : rung === "small" ? 20_000 : 32_000,
     packetMs: isNarrow ? 60 : 20,
     picture: pictureOf(rung, figures?.available ?? null),
     still: rung === "voice" ? stillOf(figures?.spare ?? null) : null,
   };
+}
+
+/** @param {number | null} spare */
+function narrowBitrate(spare) {
+  return spare === null || spare < REDUNDANT_SPARE_KBPS ? 12_000 : 16_000;
 }
 
 /** @param {Rung} rung @param {number | null} available @returns {Picture | null} */
@@ -348,7 +364,10 @@ export class LinkReader {
     for (const entry of all) {
       if (entry.type === "inbound-rtp") addInbound(counts, entry);
       else if (entry.id === selected && selected) addPair(counts, figures, entry);
-      else if (entry.type === "remote-inbound-rtp" && entry.kind === "audio") figures.lossOut = entry.fractionLost ?? null;
+      else if (entry.type === "remote-inbound-rtp" && entry.kind === "audio") {
+        figures.lossOut = entry.fractionLost ?? null;
+        figures.lossAt = entry.timestamp;
+      }
     }
     const before = this.#before;
     this.#before = counts;
@@ -414,14 +433,21 @@ export function asAnswer(remote, local) {
 
 /**
  * A description of the other side, saying how the own voice is to be sent: which codec first, how
- * much in one packet. What the other side had said of it is replaced.
+ * much in one packet, and with a picture or alone. What the other side had said of it is replaced.
  * @param {string} sdp
- * @param {{ isRedundant: boolean, packetMs: number }} voice
+ * @param {{ isRedundant: boolean, packetMs: number, isAlone: boolean }} how
  */
-export function shapedForVoice(sdp, { isRedundant, packetMs }) {
-  const sections = sdp.split(/(?=^m=)/m);
+export function shapedForVoice(sdp, { isRedundant, packetMs, isAlone }) {
+  const sections = (isAlone ? sdp.replace(PICTURE_ONLY, "") : sdp).split(/(?=^m=)/m);
   return sections.map((section) => (section.startsWith("m=audio") ? shapedAudio(section, isRedundant, packetMs) : section)).join("");
 }
+
+/**
+ * What only a picture needs and a voice on a narrow link pays for. A picture that is no longer sent
+ * would be sent again for half a minute, packet for packet; feedback on every packet and the padding
+ * that looks for more bandwidth take a quarter of 32 kbit/s.
+ */
+const PICTURE_ONLY = /^a=(?:rtcp-fb:\S+ (?:nack|transport-cc)|extmap:\S+ \S*(?:transport-wide-cc|abs-send-time|toffset)\S*)\r?\n/gm;
 
 /** @param {string} section @param {boolean} isRedundant @param {number} packetMs */
 function shapedAudio(section, isRedundant, packetMs) {

@@ -61,7 +61,7 @@ test("a slow link takes the picture within about two seconds, and says why", () 
   assert.equal(fallen.reason, "link_slow");
   assert.deepEqual(
     [fallen.sending.picture, fallen.sending.packetMs, fallen.sending.voiceBitrate, fallen.sending.voice],
-    [null, 60, 16_000, true],
+    [null, 60, 12_000, true],
   );
   assert.deepEqual([fallen.sending.still.width, fallen.sending.still.everyMs], [160, 3000]);
 });
@@ -164,6 +164,15 @@ test("while packets of voice get through, it stays above writing", () => {
   }
 });
 
+test("what was lost before the picture was left out says nothing of the voice alone", () => {
+  const call = climber();
+  call.run(15, fine);
+  const stale = { ...slow, lossOut: 0.9, lossAt: 1, concealed: 0.3, packetsIn: 8 };
+  assert.equal(call.last(30, stale).rung, "voice");
+  assert.equal(call.last(30, { ...stale, lossAt: 2 }).rung, "voice");
+  assert.equal(call.last(5, { ...stale, lossAt: 3 }).rung, "written");
+});
+
 test("by hand wins until it is given back", () => {
   const call = climber();
   call.run(15, fine);
@@ -206,8 +215,8 @@ test("voice is sent twice where packets are lost, but not where there is no room
   assert.equal(call.last(3, lossy).isRedundant, true);
   assert.equal(call.last(5, fine).isRedundant, true);
   assert.equal(call.last(5, { ...slow, lossOut: 0.15 }).isRedundant, false);
-  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 10 }).isRedundant, false);
-  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 33 }).isRedundant, true);
+  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 25 }).isRedundant, false);
+  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 50 }).isRedundant, true);
   const again = climber();
   again.run(5, lossy);
   assert.equal(again.last(60, { ...middling, sent: 290 }).isRedundant, false);
@@ -231,8 +240,8 @@ test("figures are of the last second alone", () => {
   const pair = { type: "candidate-pair", id: "P", nominated: true, bytesSent: 12_500, availableOutgoingBitrate: 150_000, currentRoundTripTime: 0.3 };
   reader.read([audio({ totalSamplesReceived: 48_000, concealedSamples: 40_000, packetsReceived: 50 })], 1000);
   const after = audio({ totalSamplesReceived: 96_000, concealedSamples: 46_400, silentConcealedSamples: 1600, packetsReceived: 90, packetsLost: 10, jitterBufferDelay: 48 * 60, jitterBufferEmittedCount: 48_000 });
-  const figures = reader.read([after, transport, pair, idle, { type: "inbound-rtp", kind: "video", framesDecoded: 5 }, { type: "remote-inbound-rtp", kind: "audio", fractionLost: 0.1 }], 2000);
-  assert.deepEqual(figures, { available: 150, sent: 100, lossOut: 0.1, lossIn: 0.2, concealed: 0.1, roundTripMs: 300, bufferMs: 60, framesIn: 5, packetsIn: 40 });
+  const figures = reader.read([after, transport, pair, idle, { type: "inbound-rtp", kind: "video", framesDecoded: 5 }, { type: "remote-inbound-rtp", kind: "audio", fractionLost: 0.1, timestamp: 7 }], 2000);
+  assert.deepEqual(figures, { available: 150, sent: 100, lossOut: 0.1, lossAt: 7, lossIn: 0.2, concealed: 0.1, roundTripMs: 300, bufferMs: 60, framesIn: 5, packetsIn: 40 });
   assert.equal(reader.read([audio({})], 3000).packetsIn, null);
   assert.deepEqual(new LinkReader().read([], 0).available, null);
 });
@@ -251,15 +260,28 @@ const SDP = [
 ].join("\r\n");
 
 test("a description says how the voice is to be packed, and says it once", () => {
-  const narrow = shapedForVoice(SDP, { isRedundant: false, packetMs: 60 });
+  const narrow = shapedForVoice(SDP, { isRedundant: false, packetMs: 60, isAlone: false });
   assert.equal(narrow.match(/^a=ptime:60\r$/gm).length, 1);
   assert.ok(narrow.indexOf("a=ptime:60") < narrow.indexOf("m=video"));
-  assert.equal(shapedForVoice(narrow, { isRedundant: false, packetMs: 60 }), narrow);
-  const redundant = shapedForVoice(narrow, { isRedundant: true, packetMs: 20 });
+  assert.equal(shapedForVoice(narrow, { isRedundant: false, packetMs: 60, isAlone: false }), narrow);
+  const redundant = shapedForVoice(narrow, { isRedundant: true, packetMs: 20, isAlone: false });
   assert.match(redundant, /^m=audio 9 UDP\/TLS\/RTP\/SAVPF 63 111 9 0\r$/m);
   assert.doesNotMatch(redundant, /ptime:\d/);
-  assert.match(shapedForVoice(redundant, { isRedundant: false, packetMs: 20 }), /SAVPF 111 63 9 0\r$/m);
+  assert.match(shapedForVoice(redundant, { isRedundant: false, packetMs: 20, isAlone: false }), /SAVPF 111 63 9 0\r$/m);
   assert.match(redundant, /m=video 9 UDP\/TLS\/RTP\/SAVPF 96\r\na=rtpmap:96 VP8\/90000\r\n$/);
+});
+
+test("a voice that goes alone carries nothing that only pictures need", () => {
+  const extension = "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n";
+  const kept = "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n";
+  const said = SDP.replace("a=ptime", `${extension}${kept}a=rtcp-fb:111 transport-cc\r\na=ptime`);
+  const asking = `${said}${extension}a=rtcp-fb:96 goog-remb\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n`;
+  const alone = shapedForVoice(asking, { isRedundant: false, packetMs: 60, isAlone: true });
+  assert.doesNotMatch(alone, /nack\r$|transport|wide/m);
+  assert.match(alone, /goog-remb\r\na=rtcp-fb:96 nack pli\r$/m);
+  assert.ok(alone.includes(kept));
+  const both = shapedForVoice(asking, { isRedundant: false, packetMs: 60, isAlone: false });
+  assert.equal(both.match(/transport-wide/g).length, 2);
 });
 
 test("an offer of the other side serves as its answer", () => {
