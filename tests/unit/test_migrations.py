@@ -9,6 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from telemed.core.db import Database
 from telemed.migrations import all_metadata, bring_to, is_current, migrate
@@ -97,3 +98,38 @@ async def test_a_database_of_the_first_version_is_brought_to_this_one(empty_url:
 async def test_a_database_that_is_current_stays_as_it_is(database: Database) -> None:
     await migrate(database)
     assert await is_current(database)
+
+
+ACT = (
+    "INSERT INTO audit_record (sequence, at, tag, subject, request_id, detail, previous, hash)"
+    " VALUES (:sequence, '2026-11-23 02:00:00', :tag, 's', '', '{}', 'p', :hash)"
+)
+
+
+async def test_the_audit_chain_keeps_its_rows_and_its_guards_when_new_acts_are_named(
+    empty_url: str,
+) -> None:
+    database = Database(empty_url)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(bring_to, "0002")
+        old = {"sequence": 1, "tag": "access:refused", "hash": "a"}
+        await connection.execute(text(ACT), old)
+    await migrate(database)
+    async with database.engine.begin() as connection:
+        new = {"sequence": 2, "tag": "recording:read", "hash": "b"}
+        await connection.execute(text(ACT), new)
+        found = await connection.execute(text("SELECT sequence, tag, hash FROM audit_record"))
+        assert sorted(found.all()) == [tuple(old.values()), tuple(new.values())]
+    for spoilt in (
+        "UPDATE audit_record SET subject = 'x'",
+        "DELETE FROM audit_record",
+        "UPDATE audit_record SET tag = 'made:up'",
+    ):
+        with pytest.raises(DBAPIError):
+            async with database.engine.begin() as connection:
+                await connection.execute(text(spoilt))
+    made_up = {"sequence": 3, "tag": "made:up", "hash": "c"}
+    with pytest.raises(IntegrityError):
+        async with database.engine.begin() as connection:
+            await connection.execute(text(ACT), made_up)
+    await database.close()
