@@ -84,11 +84,11 @@ async def room(request: web.Request) -> web.Response:
     work, actor = request[WORK], signed_in(request)
     meeting = await service.get(work, actor, request.match_info["uid"])
     context: dict[str, Any] = {"live": meeting.session, "consult": meeting.consult}
+    context["has_recordings"] = await watching.has_recordings(work, actor, meeting)
     if meeting.session.state is SessionState.ENDED:
         stays = await list_attendance(work, meeting.session)
         context["said"] = await list_said(work, actor, meeting)
         context["records"] = await quality.list_records(work, meeting.session)
-        context["has_recordings"] = await watching.has_recordings(work, actor, meeting)
         can_call = meeting.consult is not None and meeting.consult.state in opening.CALLABLE
         return page(request, "sessions/over.html", stays=stays, can_call=can_call, **context)
     others = [each.person for each in meeting.members if each.person.id != actor.id]

@@ -307,6 +307,11 @@ async def test_a_server_that_died_while_recording_keeps_what_there_is(
 async def test_the_page_of_the_session_leads_there(
     signed_in: SignedIn, work: UnitOfWork, case: Case, kept: str
 ) -> None:
-    await sessions.end(work, case.doctor, kept)
     client = await signed_in(case.doctor)
-    assert f"/sessions/{kept}/recording" in await (await client.get(f"/sessions/{kept}")).text()
+    link = f'href="/sessions/{kept}/recording"'
+    assert link in await (await client.get(f"/sessions/{kept}")).text()
+    await sessions.end(work, case.doctor, kept)
+    await work.commit()
+    page = await (await client.get(f"/sessions/{kept}")).text()
+    assert link in page
+    assert "Ai đã tham gia" in page
