@@ -26,7 +26,7 @@ SOURCES = [
 ]
 REFUSALS = {"Invalid", "Conflict", "Unavailable", "Throttled"}
 # Refusals of routes and of the minutes, which no event leads to.
-NOT_OF_THE_SOCKET = {"not_callable"}
+NOT_OF_THE_SOCKET = {"not_callable", "recording_not_kept"}
 EMITTED = re.compile(r'"((?:session:|hint)[a-z-]*)"')
 
 
