@@ -23,7 +23,7 @@ import { LiveError } from "./live.js";
 
 /** The whole of one picture, sharp enough to read a thermometer, small enough for a weak line. */
 const JPEG_QUALITY = 0.9;
-const FRAME_PATIENCE_MS = 4000;
+const FRAME_PATIENCE_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 const UPLOAD_PATIENCE_MS = 300_000;
 const TRY_AGAIN_MS = 5000;
