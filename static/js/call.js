@@ -33,6 +33,7 @@ export class Call {
   #tracks = new Map();
   #local;
   #adapted;
+  #isDirect = true;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
 
@@ -62,6 +63,7 @@ export class Call {
    * @param {RTCIceServer[]} iceServers
    */
   prepare(iceServers) {
+    this.#isDirect = true;
     this.#config = { iceServers };
     this.#spare?.close();
     this.#spare = this.#make();
@@ -88,12 +90,35 @@ export class Call {
   }
 
   /**
+   * Media goes through the relay: nobody is connected to any more, and whatever runs goes on until
+   * it is closed by `end`.
+   */
+  pause() {
+    this.#isDirect = false;
+    this.#dropSpare();
+  }
+
+  /** Browser to browser again, by connections that are made anew. @param {Iterable<Peer>} peers */
+  resume(peers) {
+    if (this.#isDirect) return;
+    this.end();
+    this.#isDirect = true;
+    for (const peer of peers) this.heard(peer);
+  }
+
+  /** Close what still runs from before the relay. */
+  end() {
+    for (const participant of [...this.#connections.keys()]) this.#remove(participant);
+  }
+
+  /**
    * Somebody came in, came back, or changed.
    * @param {Peer} peer
    */
   heard(peer) {
     const connection = this.#connections.get(peer.participant);
     connection?.update(peer);
+    if (!this.#isDirect) return;
     // Not known yet after a restart of the server: whatever runs goes on running.
     if (peer.epoch === null) return;
     const epoch = Math.max(this.#ownEpoch, peer.epoch);
@@ -209,7 +234,7 @@ export class Call {
 
   /** Nobody is there: have a connection for whoever comes. */
   #beReady() {
-    if (this.#connections.size === 0) this.#ready ??= this.#make();
+    if (this.#isDirect && this.#connections.size === 0) this.#ready ??= this.#make();
   }
 
   /** For who was there first, and waits for an offer. */

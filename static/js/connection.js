@@ -26,7 +26,7 @@ const FLOWING_PACKETS = 8;
  *
  * @typedef {object} CallParts
  * @property {(kind: Signal["kind"], to: string, epoch: number, content: SignalContent) => Promise<unknown>} send
- * @property {(participant: string, track: MediaStreamTrack) => void} onTrack
+ * @property {(participant: string, track: MediaStreamTrack, receiver: RTCRtpReceiver, origin: object) => void} onTrack
  * @property {(participant: string, state: RTCPeerConnectionState) => void} onConnection
  * @property {(participant: string) => void} onTrouble Media has stopped coming: look at the link, then `restart`.
  * @property {() => void} onRenew Restarting did not help: join anew.
@@ -121,7 +121,8 @@ export class Connection {
     this.#pc.onnegotiationneeded = () => this.offer();
     this.#pc.onicecandidate = ({ candidate }) =>
       this.#send("candidate", { candidate: plainCandidate(candidate) });
-    this.#pc.ontrack = ({ track }) => this.#peer && parts.onTrack(this.#peer.participant, track);
+    this.#pc.ontrack = ({ track, receiver }) =>
+      this.#peer && parts.onTrack(this.#peer.participant, track, receiver, this);
     this.#pc.onconnectionstatechange = () => this.#gotState();
   }
 

@@ -6,13 +6,16 @@
 import { Attempts } from "./attempts.js";
 import { LiveError } from "./live.js";
 
+const RELAY_WITHIN_MS = 20_000;
+
 /**
  * @typedef {import("./live.js").Live} Live
  * @typedef {{ number: number, at: string, kind: string, participant: string | null, person: string | null, name: string | null, data: Record<string, any> }} LogEvent
  * @typedef {{ participant: string, person: string, name: string, role: string, connected: boolean, epoch: number | null, polite: boolean, muted: boolean, camera_off: boolean, mode?: Mode | null, joined_at: string }} Peer
  * @typedef {{ rung: import("./ladder.js").Rung, reason: import("./ladder.js").Reason, ask: import("./ladder.js").Rung, ask_reason: import("./ladder.js").Reason }} Mode
+ * @typedef {{ media: "direct" | "relay", publishers: import("./forwarded.js").Publication[] }} Way
  * @typedef {{ id: string, kind: string, state: string, consult: string | null, started_at: string | null, ring_expires_at: string | null }} SessionFacts
- * @typedef {{ now: string, session: SessionFacts, participant: string, participant_token: string, epoch: number, resumed: boolean, participants: Peer[], recording?: import("./pages/recording-words.js").RecordingView | null, ice_servers: RTCIceServer[], ice_expires_at: string | null, events: LogEvent[], last_event: number, more: boolean }} Joined
+ * @typedef {{ now: string, session: SessionFacts, participant: string, participant_token: string, epoch: number, resumed: boolean, participants: Peer[], recording?: import("./pages/recording-words.js").RecordingView | null, ice_servers: RTCIceServer[], ice_expires_at: string | null, events: LogEvent[], last_event: number, more: boolean } & Way} Joined
  * @typedef {{ session: string, from: string, kind: "offer" | "answer" | "candidate", epoch: number, description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit | null }} Signal
  */
 
@@ -90,6 +93,7 @@ export class NumberedLog {
  * @property {(event: LogEvent) => void} onEvent Each event of the log once, in order.
  * @property {(signal: Signal) => void} onSignal
  * @property {(servers: RTCIceServer[]) => void} onIce Fresh credentials, between two joins.
+ * @property {(way: Way) => void} [onMedia] Which way media goes, and who publishes in the relay.
  * @property {(peer: Peer) => void} onPeer Somebody came in or changed.
  * @property {(participant: string, reason: string) => void} onPeerLeft
  * @property {(reason: string) => void} onEvicted No longer inside, and not coming back by itself.
@@ -137,6 +141,7 @@ export class Seat {
     });
     this.#hear("session:event", (event) => this.#isIn && this.#log.take(event));
     this.#hear("session:signal", (signal) => this.#isIn && this.#to.onSignal(signal));
+    this.#hear("session:media", (way) => this.#isIn && this.#to.onMedia?.(way));
     this.#hear("session:peer-joined", ({ peer }) => this.#isIn && this.#to.onPeer(peer));
     this.#hear("session:peer-state", ({ peer }) => this.#isIn && this.#to.onPeer(peer));
     this.#hear("session:peer-left", ({ participant, reason }) =>
@@ -209,6 +214,16 @@ export class Seat {
   signal(kind, to, epoch, content) {
     if (!this.#isIn) return Promise.reject(new LiveError({ code: "link_lost" }));
     return this.#live.send(`session:${kind}`, { session: this.#session, to, epoch, ...content });
+  }
+
+  /**
+   * Ask the relay for something, with the patience that its start needs.
+   * @param {"publish" | "subscribe" | "wish"} event
+   * @param {object} payload
+   */
+  forward(event, payload) {
+    if (!this.#isIn) return Promise.reject(new LiveError({ code: "link_lost" }));
+    return this.#live.send(`session:${event}`, { session: this.#session, ...payload }, RELAY_WITHIN_MS);
   }
 
   /**

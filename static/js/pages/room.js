@@ -5,6 +5,7 @@ import { Call } from "../call.js";
 import { CALL_LOCK } from "../drill.js";
 import { Devices, OwnMedia } from "../devices.js";
 import { find, icon, label, make, say, toast, warn } from "../dom.js";
+import { Forwarded, LINGER_MS } from "../forwarded.js";
 import { formatTime, t } from "../i18n.js";
 import { Live } from "../live.js";
 import { Modes, START_SENDING } from "../modes.js";
@@ -13,6 +14,7 @@ import { Seat } from "../seat.js";
 import { recordingWords } from "./recording-words.js";
 import { PictureDesk } from "./room-pictures.js";
 import { RecordingBar } from "./room-recording.js";
+import { Stages } from "./room-stages.js";
 import { modeOf, problemWords, situationOf, stateWords, wordsOf } from "./room-words.js";
 
 /**
@@ -29,14 +31,12 @@ const RING_OVER = new Set(["ring_declined", "ring_expired", "participant_joined"
 const room = find("[data-role=room]", HTMLElement);
 const session = room.dataset.session ?? "";
 const other = room.dataset.other ?? "";
-const remoteVideo = find("[data-role=remote]", HTMLVideoElement);
 const ownVideo = find("[data-role=own]", HTMLVideoElement);
 const chatForm = find("[data-role=chat-form]", HTMLFormElement);
 const chatText = find("[data-role=chat-text]", HTMLInputElement);
 const chatLog = find("[data-role=chat]", HTMLElement);
 const deviceBox = find("[data-role=devices]", HTMLDialogElement);
 
-const stillPicture = find("[data-role=still]", HTMLImageElement);
 const canvas = document.createElement("canvas");
 const QUALITY_MODES = /** @type {const} */ ({
   full: "video",
@@ -46,7 +46,6 @@ const QUALITY_MODES = /** @type {const} */ ({
 });
 
 const ownStream = new MediaStream();
-const remoteStream = new MediaStream();
 const live = new Live({ giveUpAfterMs: 120_000 });
 const renewals = new Attempts({ most: 4, firstMs: 500, longestMs: 4000 });
 const devices = new Devices();
@@ -61,6 +60,13 @@ const unsent = new Map();
 let out = "";
 let refusal = "";
 let own = "";
+let ownEpoch = 0;
+/** @type {import("../seat.js").Way} */
+let way = { media: "direct", publishers: [] };
+/** Who is seen and heard the way that media goes now. @type {Set<string>} */
+const arrived = new Set();
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let leaving;
 /** How far the server's clock is ahead of this computer's, which may be anywhere. */
 let clockAhead = 0;
 let ringsUntil = 0;
@@ -79,6 +85,7 @@ const media = new OwnMedia(devices, {
     if (track) ownStream.addTrack(track);
     ownVideo.srcObject = ownStream;
     void call.replaceTrack(kind, track);
+    void forwarded.replaceTrack(kind, track);
   },
   onState: (state) => {
     showControls();
@@ -90,27 +97,21 @@ const media = new OwnMedia(devices, {
 const call = new Call(
   {
     send: (kind, to, epoch, content) => seat.signal(kind, to, epoch, content),
-    onTrack: (_participant, track) => {
-      for (const before of remoteStream.getTracks().filter((each) => each.kind === track.kind)) {
-        remoteStream.removeTrack(before);
-      }
-      remoteStream.addTrack(track);
-      remoteVideo.srcObject = remoteStream;
-      void play();
-    },
+    onTrack: (participant, track, receiver, origin) => stages.take(participant, track, receiver, origin),
     onConnection: (participant, state) => {
-      connections.set(participant, state);
+      if (way.media === "direct") connections.set(participant, state);
       if (state === "connected") beginRenewalsAnew();
       show();
     },
     onTrouble: async (participant) => {
       show();
+      if (way.media === "relay") return;
       const [isAlive] = await Promise.all([live.check(), seat.renewIce()]);
       if (isAlive) call.restart(participant);
     },
     onRenew: () => {
       // Without the server there is nobody to make a new connection with; the old one may heal.
-      if (!seat.isIn) return;
+      if (!seat.isIn || way.media === "relay") return;
       isMediaLost = renewals.isOver;
       if (!isMediaLost) setTimeout(() => seat.isIn && void seat.renew(), renewals.next());
       show();
@@ -120,11 +121,38 @@ const call = new Call(
   START_SENDING,
 );
 
+const forwarded = new Forwarded(
+  {
+    ask: (event, payload) => seat.forward(event, payload),
+    onTrack: (participant, track, receiver, origin) => stages.take(participant, track, receiver, origin),
+    onConnection: (participant, state) => {
+      if (way.media === "relay") connections.set(participant, state);
+      show();
+    },
+  },
+  ownStream,
+);
+
+const stages = new Stages({
+  onShown: (participant, origin) => {
+    forwarded.shown(participant, origin);
+    if (forwarded.has(origin) === (way.media === "relay")) arrived.add(participant);
+    leaveOldWay();
+  },
+  onWish: (participant, picture) => way.media === "relay" && forwarded.wish(participant, picture),
+  onBlocked: () => {},
+  onFrame: () => quality.gotFrame(),
+});
+
 const seat = new Seat(live, session, {
   onJoined: gotJoined,
   onEvent: gotEvent,
   onSignal: (signal) => call.got(signal),
-  onIce: (servers) => call.configure(servers),
+  onIce: (servers) => {
+    call.configure(servers);
+    forwarded.configure(servers);
+  },
+  onMedia: gotWay,
   onPeer: (peer) => {
     peers.set(peer.participant, peer);
     quality.met(false);
@@ -165,8 +193,8 @@ const modes = new Modes({
     desk.look();
     show();
   },
-  onStill: (_participant, image) => {
-    stillPicture.src = `data:image/webp;base64,${image}`;
+  onStill: (participant, image) => {
+    stages.setStill(participant, image);
     show();
   },
 });
@@ -181,7 +209,7 @@ const desk = new PictureDesk({
 });
 
 const quality = new QualityRecord({ page: crypto.randomUUID().replaceAll("-", "").slice(0, 22) });
-const keeper = new QualityKeeper(quality, { look: () => call.reports(), tell: tellQuality });
+const keeper = new QualityKeeper(quality, { look: reportsOfBoth, tell: tellQuality });
 
 /** @param {object} summary */
 function tellQuality(summary) {
@@ -216,10 +244,42 @@ function gotJoined(joined) {
   }
   setRing(joined.session.ring_expires_at);
   if (peers.size > 0) quality.met(true);
+  ownEpoch = joined.epoch;
+  forwarded.configure(joined.ice_servers);
+  if (joined.media === "relay") call.pause();
   call.adopt(joined);
+  gotWay(joined);
   recording.joined(joined);
   desk.joined(own);
   show();
+}
+
+/** @param {import("../seat.js").Way} now */
+function gotWay({ media: to, publishers }) {
+  const isOther = to !== way.media;
+  way = { media: to, publishers };
+  if (isOther) stayOnBoth();
+  if (to === "relay") {
+    call.pause();
+    forwarded.follow({ own, epoch: ownEpoch, publishers });
+  } else if (isOther) call.resume(peers.values());
+  show();
+}
+
+function stayOnBoth() {
+  clearTimeout(leaving);
+  leaving = undefined;
+  arrived.clear();
+}
+
+/** All are seen and heard the new way: the old one ends when the other side has gone over too. */
+function leaveOldWay() {
+  if (peers.size === 0 || [...peers.keys()].some((participant) => !arrived.has(participant))) return;
+  leaving ??= setTimeout(() => (way.media === "relay" ? call.end() : forwarded.close()), LINGER_MS);
+}
+
+async function reportsOfBoth() {
+  return [...(await call.reports()), ...(await forwarded.reports())];
 }
 
 /** @param {string} participant */
@@ -227,9 +287,8 @@ function forget(participant) {
   peers.delete(participant);
   connections.delete(participant);
   modes.drop(participant);
-  stillPicture.removeAttribute("src");
   call.drop(participant);
-  if (peers.size === 0) remoteVideo.srcObject = null;
+  stages.drop(participant);
 }
 
 /** @param {string | null} until */
@@ -324,9 +383,6 @@ function showMode() {
     if (each.getAttribute("data-rung") === rung) each.setAttribute("aria-current", "true");
     else each.removeAttribute("aria-current");
   }
-  const isStill = peer?.mode?.rung === "voice" && !peer.camera_off && stillPicture.hasAttribute("src");
-  stillPicture.hidden = !isStill;
-  find("[data-role=remote-stage]", HTMLElement).dataset.still = isStill ? "on" : "off";
 }
 
 /**
@@ -350,17 +406,7 @@ async function captureStill({ width, height, quality, mostBytes }) {
 }
 
 function showPeople() {
-  const peer = peers.values().next().value;
-  const stage = find("[data-role=remote-stage]", HTMLElement);
-  stage.dataset.picture = peer && !peer.camera_off ? "on" : "off";
-  const tag = find("[data-role=remote-tag]", HTMLElement);
-  tag.hidden = !peer;
-  if (peer) {
-    tag.replaceChildren(icon(peer.muted ? "mic-off" : "mic"), icon(peer.camera_off ? "video-off" : "video"), peer.name);
-    tag.dataset.muted = String(peer.muted);
-    tag.dataset.cameraOff = String(peer.camera_off);
-    tag.append(make("span", { class: "sr" }, stateWords(peer)));
-  }
+  stages.show(peers.values());
   const people = find("[data-role=people]", HTMLElement);
   const names = [t("Bạn"), ...[...peers.values()].map(({ name }) => name)];
   people.replaceChildren(...names.map((name) => make("li", { class: "row soft" }, icon("user"), make("span", {}, name))));
@@ -447,6 +493,7 @@ function enter() {
   quality.setMode(QUALITY_MODES[modes.own.rung]);
   keeper.start();
   call.start();
+  stages.start();
   modes.start();
   call.prepare(JSON.parse(room.dataset.iceServers ?? "[]"));
   seat.enter();
@@ -464,7 +511,10 @@ function goOut(reason) {
   peers.clear();
   connections.clear();
   desk.close();
-  remoteVideo.srcObject = null;
+  forwarded.close();
+  stages.stop();
+  stayOnBoth();
+  way = { media: "direct", publishers: [] };
   show();
 }
 
@@ -473,16 +523,6 @@ async function leave() {
   goOut("left");
   // Without a link the server finds out by itself.
   await left.catch(() => {});
-}
-
-async function play() {
-  try {
-    await remoteVideo.play();
-    find("[data-role=unmute]", HTMLButtonElement).hidden = true;
-  } catch (error) {
-    const isBlocked = error instanceof DOMException && error.name === "NotAllowedError";
-    find("[data-role=unmute]", HTMLButtonElement).hidden = !isBlocked;
-  }
 }
 
 /** @param {KeyboardEvent} event */
@@ -516,7 +556,6 @@ function onPress(role, act) {
 onPress("voice", () => void voice());
 onPress("picture", () => void picture());
 onPress("leave", () => void leave());
-onPress("unmute", () => void play());
 onPress("open-devices", () => {
   void showDevices();
   deviceBox.showModal();
@@ -540,11 +579,6 @@ chatForm.addEventListener("submit", (event) => {
   unsent.set(seat.say(text), waiting);
   scrollChat();
 });
-for (const sign of ["loadeddata", "resize"]) {
-  remoteVideo.addEventListener(sign, () => {
-    if (remoteVideo.videoWidth > 0) quality.gotFrame();
-  });
-}
 addEventListener("keydown", gotKey);
 addEventListener("pagehide", () => {
   if (!out) void leave();

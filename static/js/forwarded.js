@@ -1,0 +1,274 @@
+// @ts-check
+/**
+ * This page's connections to the relay: one that sends, one that receives from everybody. Both are
+ * made anew beside the one before. No DOM, no server. docs/protocol.md section 7.
+ */
+import { Attempts } from "./attempts.js";
+
+const LOOK_AGAIN_MS = 8000;
+// The others may still be showing what goes the old way.
+export const LINGER_MS = 4000;
+/** @type {RTCRtpEncodingParameters[]} */
+const LAYERS = [
+  { rid: "s", scaleResolutionDownBy: 2, maxBitrate: 150_000 },
+  { rid: "l", maxBitrate: 1_000_000 },
+].map((layer) => ({ ...layer, scalabilityMode: "L1T2" }));
+const KINDS = /** @type {const} */ (["audio", "video"]);
+
+/**
+ * @typedef {import("./connection.js").TrackKind} TrackKind
+ * @typedef {{ participant: string, number: number }} Publication
+ * @typedef {{ own: string, epoch: number, publishers: Publication[] }} Wanted
+ * @typedef {"large" | "small" | "none"} Picture
+ *
+ * @typedef {object} ForwardedParts
+ * @property {(event: "publish" | "subscribe" | "wish", payload: object) => Promise<any>} ask
+ * @property {(participant: string, track: MediaStreamTrack, receiver: RTCRtpReceiver, origin: object) => void} onTrack
+ * @property {(participant: string, state: RTCPeerConnectionState) => void} onConnection
+ * @property {(config: RTCConfiguration) => RTCPeerConnection} [createConnection]
+ */
+
+/** One RTCPeerConnection to the relay, and whom it concerns. */
+class Leg {
+  /** @param {RTCPeerConnection} pc @param {string[]} participants */
+  constructor(pc, participants) {
+    this.pc = pc;
+    this.participants = participants;
+    /** Who is not seen and heard through it yet. */
+    this.awaited = new Set(participants);
+    /** @type {Map<TrackKind, RTCRtpSender>} */
+    this.senders = new Map();
+  }
+
+  close() {
+    this.pc.onconnectionstatechange = null;
+    this.pc.ontrack = null;
+    this.pc.close();
+  }
+}
+
+/** Publishes while it is wanted, and watches whoever publishes. */
+export class Forwarded {
+  #parts;
+  #local;
+  /** @type {RTCConfiguration} */
+  #config = {};
+  /** @type {Wanted | null} */
+  #wanted = null;
+  /** @type {Map<TrackKind, MediaStreamTrack | null>} */
+  #tracks = new Map();
+  /** @type {Leg | null} */
+  #out = null;
+  /** The newest last; those before it go on until it is seen and heard. @type {Leg[]} */
+  #in = [];
+  #watched = "";
+  #isPublishing = false;
+  #isSubscribing = false;
+  #attempts = new Attempts({ most: Infinity, firstMs: 300, longestMs: 5000 });
+  /** @type {Set<ReturnType<typeof setTimeout>>} */
+  #timers = new Set();
+  /** @type {Map<string, Picture>} */
+  #wishes = new Map();
+
+  /** @param {ForwardedParts} parts @param {MediaStream | null} [local] what the own tracks are heard and seen together as */
+  constructor(parts, local = null) {
+    this.#parts = {
+      createConnection: (/** @type {RTCConfiguration} */ config) => new RTCPeerConnection(config),
+      ...parts,
+    };
+    this.#local = local;
+  }
+
+  /** @param {RTCIceServer[]} iceServers */
+  configure(iceServers) {
+    this.#config = { iceServers };
+  }
+
+  /** @param {object} origin */
+  has(origin) {
+    return this.#in.some((leg) => leg === origin);
+  }
+
+  /** Be in the relay, as the server says who is there. @param {Wanted} wanted */
+  follow(wanted) {
+    this.#wanted = wanted;
+    this.#work();
+  }
+
+  /** @param {TrackKind} kind @param {MediaStreamTrack | null} track */
+  async replaceTrack(kind, track) {
+    this.#tracks.set(kind, track);
+    await this.#out?.senders.get(kind)?.replaceTrack(track);
+  }
+
+  /** Somebody is seen and heard through a connection: what came before it is of no use. @param {string} participant @param {object} origin */
+  shown(participant, origin) {
+    const at = this.#in.findIndex((leg) => leg === origin);
+    if (at < 0) return;
+    this.#in[at].awaited.delete(participant);
+    if (this.#in[at].awaited.size === 0) this.#closeBefore(this.#in[at]);
+  }
+
+  /** How much of somebody's picture is wanted. @param {string} participant @param {Picture} picture */
+  wish(participant, picture) {
+    if ((this.#wishes.get(participant) ?? "large") === picture) return;
+    this.#wishes.set(participant, picture);
+    this.#sendWish(participant, picture);
+  }
+
+  /** What the browser counts of every connection. */
+  reports() {
+    const legs = this.#out ? [this.#out, ...this.#in] : this.#in;
+    return Promise.all(legs.map(async (source) => ({ source, report: await source.pc.getStats() })));
+  }
+
+  /** No more of it. */
+  close() {
+    this.#wanted = null;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    for (const leg of [...this.#in, this.#out]) leg?.close();
+    this.#in = [];
+    this.#out = null;
+    this.#watched = "";
+    this.#isPublishing = false;
+    this.#isSubscribing = false;
+    this.#wishes.clear();
+  }
+
+  #work() {
+    const wanted = this.#wanted;
+    if (!wanted) return;
+    const isListed = wanted.publishers.some(({ participant }) => participant === wanted.own);
+    if (!this.#isPublishing && !(isListed && this.#out)) void this.#publish(wanted);
+    const others = wanted.publishers.filter(({ participant }) => participant !== wanted.own);
+    const key = others.map(({ participant, number }) => `${participant}:${number}`).sort().join(" ");
+    if (!this.#isSubscribing && others.length > 0 && key !== this.#watched) void this.#subscribe(wanted, others, key);
+  }
+
+  /** @param {Wanted} wanted */
+  async #publish(wanted) {
+    this.#isPublishing = true;
+    const leg = new Leg(this.#parts.createConnection(this.#config), []);
+    try {
+      const streams = this.#local ? [this.#local] : [];
+      for (const kind of KINDS) {
+        const sendEncodings = kind === "video" ? LAYERS : undefined;
+        const made = leg.pc.addTransceiver(this.#tracks.get(kind) ?? kind, { direction: "sendonly", streams, sendEncodings });
+        leg.senders.set(kind, made.sender);
+      }
+      await this.#negotiate(leg, "publish", { epoch: wanted.epoch });
+      if (!this.#wanted) return leg.close();
+      this.#out?.close();
+      this.#out = leg;
+      // What was switched over while it was being made.
+      for (const kind of KINDS) await leg.senders.get(kind)?.replaceTrack(this.#tracks.get(kind) ?? null);
+      leg.pc.onconnectionstatechange = () => this.#watchOut(leg);
+      this.#attempts.reset();
+      this.#isPublishing = false;
+      this.#work();
+    } catch {
+      leg.close();
+      this.#later(this.#attempts.next(), () => {
+        this.#isPublishing = false;
+        this.#work();
+      });
+    }
+  }
+
+  /** @param {Wanted} wanted @param {Publication[]} others @param {string} key */
+  async #subscribe(wanted, others, key) {
+    this.#isSubscribing = true;
+    const participants = others.map(({ participant }) => participant);
+    const leg = new Leg(this.#parts.createConnection(this.#config), participants);
+    try {
+      /** @type {Map<RTCRtpTransceiver, string>} */
+      const of = new Map();
+      for (const kind of KINDS) {
+        for (const participant of participants) {
+          const made = leg.pc.addTransceiver(kind, { direction: "recvonly" });
+          if (kind === "video") preferRelayed(made);
+          of.set(made, participant);
+        }
+      }
+      leg.pc.ontrack = ({ track, receiver, transceiver }) => {
+        const participant = of.get(transceiver);
+        if (participant) this.#parts.onTrack(participant, track, receiver, leg);
+      };
+      leg.pc.onconnectionstatechange = () => this.#watchIn(leg);
+      this.#in.push(leg);
+      await this.#negotiate(leg, "subscribe", { epoch: wanted.epoch, publishers: participants });
+      if (!this.#wanted) return leg.close();
+      this.#watched = key;
+      this.#attempts.reset();
+      this.#isSubscribing = false;
+      for (const participant of participants) this.#sendWish(participant, this.#wishes.get(participant) ?? "large");
+      // Whoever never comes through must not keep the one before open for ever.
+      this.#later(LOOK_AGAIN_MS, () => this.#closeBefore(leg));
+      this.#work();
+    } catch {
+      this.#in = this.#in.filter((each) => each !== leg);
+      leg.close();
+      this.#later(this.#attempts.next(), () => {
+        this.#isSubscribing = false;
+        this.#work();
+      });
+    }
+  }
+
+  /** @param {Leg} leg @param {"publish" | "subscribe"} event @param {object} payload */
+  async #negotiate(leg, event, payload) {
+    await leg.pc.setLocalDescription();
+    const sdp = leg.pc.localDescription?.sdp ?? "";
+    const { description } = await this.#parts.ask(event, { ...payload, description: { type: "offer", sdp } });
+    await leg.pc.setRemoteDescription(description);
+  }
+
+  /** @param {Leg} leg */
+  #watchOut(leg) {
+    if (leg.pc.connectionState !== "failed" || this.#out !== leg) return;
+    this.#out = null;
+    leg.close();
+    this.#work();
+  }
+
+  /** @param {Leg} leg */
+  #watchIn(leg) {
+    if (leg !== this.#in.at(-1)) return;
+    const state = leg.pc.connectionState;
+    for (const participant of leg.participants) this.#parts.onConnection(participant, state);
+    if (state !== "failed") return;
+    this.#watched = "";
+    this.#work();
+  }
+
+  /** @param {Leg} leg */
+  #closeBefore(leg) {
+    const at = this.#in.indexOf(leg);
+    if (at < 1) return;
+    for (const before of this.#in.splice(0, at)) before.close();
+  }
+
+  /** @param {string} publisher @param {Picture} picture */
+  #sendWish(publisher, picture) {
+    if (picture === "large" && !this.#wishes.has(publisher)) return;
+    // Said again with the next subscription.
+    this.#parts.ask("wish", { publisher, picture }).catch(() => {});
+  }
+
+  /** @param {number} ms @param {() => void} act */
+  #later(ms, act) {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}
+
+/** The one codec of the relay: an offer of eleven pictures stays small. @param {RTCRtpTransceiver} transceiver */
+function preferRelayed(transceiver) {
+  const known = globalThis.RTCRtpReceiver?.getCapabilities?.("video")?.codecs ?? [];
+  const relayed = known.filter(({ mimeType }) => mimeType === "video/VP8" || mimeType === "video/rtx");
+  if (relayed.length > 0) transceiver.setCodecPreferences(relayed);
+}

@@ -1,0 +1,135 @@
+"""A third person in the room: media goes to the relay, and back to the two who are left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from telemed.accounts.logins import LoginLimits, open_login
+from telemed.accounts.models import LoginStrength
+from telemed.accounts.permissions import Actor, Role
+from telemed.consults.lifecycle import ConsultState
+from telemed.core.config import Settings
+from telemed.core.db import Database
+from tests.browser.conftest import Chromium, Visitors
+from tests.browser.test_call import CAMERAS, COUNT_CONNECTIONS, role
+from tests.conftest import make_settings
+from tests.factories import Factory
+from tests.servers import Telemed
+
+SECRET_KEY = "a-secret-for-third-tests-that-is-long"
+PATIENCE_MILLISECONDS = 60_000
+# Of so many others pictures are being shown and voices arrive, over so many open connections.
+FLOW = """async ({ others, open, patience }) => {
+  const stages = () => [...document.querySelectorAll('[data-role=remote-stage]')];
+  const look = async () => {
+    const shown = stages().filter((stage) => !stage.hidden).map((stage) =>
+      [...stage.querySelectorAll('video:not(.waiting)')]
+        .reduce((sum, video) => sum + video.getVideoPlaybackQuality().totalVideoFrames, 0));
+    const voices = [];
+    const connections = window.connections.filter((each) => each.connectionState === 'connected');
+    for (const connection of connections) {
+      (await connection.getStats()).forEach((entry) => {
+        if (entry.type === 'inbound-rtp' && entry.kind === 'audio') voices.push(entry.packetsReceived);
+      });
+    }
+    return { shown, voices, open: connections.length };
+  };
+  const grown = (before, after) => after.filter((count, place) => count > (before[place] ?? 0)).length;
+  const end = performance.now() + patience;
+  for (;;) {
+    const before = await look();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const after = await look();
+    const isAll = grown(before.shown, after.shown) === others && after.shown.length === others &&
+      grown(before.voices, after.voices) === others && after.open === open;
+    if (isAll) return;
+    if (performance.now() > end) {
+      throw new Error(JSON.stringify([before, after, window.connections.map((each) => each.connectionState)]) +
+        document.body.innerText);
+    }
+  }
+}"""
+
+
+class Meeting:
+    """A case, its two sides and a third person, each at a browser of their own."""
+
+    def __init__(self, consult: str, pages: dict[str, Page]) -> None:
+        self.consult = consult
+        self.pages = pages
+
+    def begin(self) -> None:
+        """The two of the case talk."""
+        specialist = self.pages["specialist"]
+        specialist.goto(f"/consults/{self.consult}")
+        specialist.get_by_role("button", name="Gọi ngay").click()
+        specialist.wait_for_url("**/sessions/**")
+        self.pages["doctor"].goto(specialist.url)
+        for who in ("specialist", "doctor"):
+            self.flows(who, others=1, connections=1)
+
+    def flows(self, who: str, *, others: int, connections: int) -> None:
+        """Somebody sees and hears so many others, now and not only once."""
+        wanted = {"others": others, "open": connections, "patience": PATIENCE_MILLISECONDS}
+        self.pages[who].evaluate(FLOW, wanted)
+
+
+async def prepare(settings: Settings) -> tuple[str, dict[str, str]]:
+    database = Database(settings.database, settings=settings)
+    limits = LoginLimits.of(settings)
+    async with database.work() as work:
+        make = Factory(work)
+        case = await make.case(ConsultState.ACCEPTED)
+        people: dict[str, Actor] = {"doctor": case.doctor, "specialist": case.specialist}
+        people["third"] = await make.actor(Role.COMMUNE_DOCTOR, at=case.station)
+        tokens = {
+            who: await open_login(work, actor.id, LoginStrength.FULL, limits, "Chromium")
+            for who, actor in people.items()
+        }
+    await database.close()
+    return case.consult.uid, tokens
+
+
+@pytest.fixture
+def meeting(tmp_path: Path, chromium: Chromium) -> Iterator[Meeting]:
+    """Three people, signed in."""
+    settings = make_settings(data_dir=tmp_path / "var", secret_key=SECRET_KEY)
+    server = Telemed(tmp_path, secret_key=SECRET_KEY)
+    server.command("migrate")
+    with ThreadPoolExecutor(1) as thread:
+        consult, tokens = thread.submit(asyncio.run, prepare(settings)).result()
+    server.start()
+    browsers = {who: Chromium(chromium.playwright, CAMERAS) for who in tokens}
+    visitors = {who: Visitors(browser, server.origin) for who, browser in browsers.items()}
+    pages = {}
+    for who, token in tokens.items():
+        page = pages[who] = visitors[who].new()
+        cookie: Any = {"name": "telemed", "value": token, "url": server.origin}
+        page.context.add_cookies([cookie])
+        page.add_init_script(COUNT_CONNECTIONS)
+    yield Meeting(consult, pages)
+    for visitor in visitors.values():
+        visitor.close()
+    for browser in browsers.values():
+        browser.close()
+    server.stop()
+    assert [line for visitor in visitors.values() for line in visitor.complaints] == []
+
+
+def test_a_third_is_seen_and_heard_by_all_and_two_go_on_directly(meeting: Meeting) -> None:
+    meeting.begin()
+    pages = meeting.pages
+    pages["third"].goto(pages["specialist"].url)
+    for who in pages:
+        meeting.flows(who, others=2, connections=2)
+        expect(role(pages[who], "people").locator("li")).to_have_count(3)
+    role(pages["third"], "leave").click()
+    for who in ("doctor", "specialist"):
+        meeting.flows(who, others=1, connections=1)
