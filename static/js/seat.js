@@ -11,7 +11,7 @@ const RELAY_WITHIN_MS = 20_000;
 /**
  * @typedef {import("./live.js").Live} Live
  * @typedef {{ number: number, at: string, kind: string, participant: string | null, person: string | null, name: string | null, data: Record<string, any> }} LogEvent
- * @typedef {{ participant: string, person: string, name: string, role: string, connected: boolean, epoch: number | null, polite: boolean, muted: boolean, camera_off: boolean, mode?: Mode | null, joined_at: string }} Peer
+ * @typedef {{ participant: string, person: string, name: string, role: string, connected: boolean, epoch: number | null, polite: boolean, muted: boolean, camera_off: boolean, mode?: Mode | null, capacity?: string | null, inviter?: string | null, joined_at: string }} Peer
  * @typedef {{ rung: import("./ladder.js").Rung, reason: import("./ladder.js").Reason, ask: import("./ladder.js").Rung, ask_reason: import("./ladder.js").Reason }} Mode
  * @typedef {{ media: "direct" | "relay", publishers: import("./forwarded.js").Publication[] }} Way
  * @typedef {{ id: string, kind: string, state: string, consult: string | null, started_at: string | null, ring_expires_at: string | null }} SessionFacts
@@ -224,6 +224,15 @@ export class Seat {
   forward(event, payload) {
     if (!this.#isIn) return Promise.reject(new LiveError({ code: "link_lost" }));
     return this.#live.send(`session:${event}`, { session: this.#session, ...payload }, RELAY_WITHIN_MS);
+  }
+
+  /**
+   * Find, invite or send out third parties.
+   * @param {"find-people" | "invite" | "remove"} event
+   * @param {object} payload
+   */
+  invitation(event, payload) {
+    return this.#live.send(`session:${event}`, { session: this.#session, ...payload });
   }
 
   /**

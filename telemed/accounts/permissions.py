@@ -56,6 +56,7 @@ class Action(StrEnum):
     FILE_READ = "file:read"
     SESSION_START = "session:start"
     SESSION_JOIN = "session:join"
+    SESSION_INVITE = "session:invite"
     RECORDING_READ = "recording:read"
     MINUTES_READ = "minutes:read"
     MINUTES_WRITE = "minutes:write"
@@ -136,6 +137,8 @@ class SessionFacts:
 
     member_ids: frozenset[int]
     case: ConsultFacts | None = None
+    # Who leads a session that belongs to no case.
+    host_ids: frozenset[int] = frozenset()
     # What the patient agrees to now: that it is recorded at all, that it is used in teaching.
     is_agreed: bool = True
     may_teach: bool = False
@@ -191,6 +194,7 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.FILE_READ: _CARE,
     Action.SESSION_START: _CARE,
     Action.SESSION_JOIN: _TRAINING,
+    Action.SESSION_INVITE: _CARE | {Role.TRAINER},
     Action.RECORDING_READ: _CARE | {Role.TRAINER},
     Action.MINUTES_READ: _CARE,
     Action.MINUTES_WRITE: frozenset({Role.SPECIALIST}),
@@ -290,6 +294,12 @@ def _watches(actor: Actor, live: SessionFacts) -> bool:
     return live.is_agreed and (_talks(actor, live.case) or teaches)
 
 
+def _invites(actor: Actor, live: SessionFacts) -> bool:
+    if live.case is not None:
+        return _talks(actor, live.case)
+    return actor.id in live.host_ids
+
+
 def _reads_transfer(actor: Actor, log: TransferFacts) -> bool:
     if log.is_draft:
         return _writes_transfer(actor, log)
@@ -340,6 +350,7 @@ _CASE_RULES: Mapping[Action, Callable[[Actor, ConsultFacts], bool]] = {
 }
 _SESSION_RULES: Mapping[Action, Callable[[Actor, SessionFacts], bool]] = {
     Action.SESSION_JOIN: _joins,
+    Action.SESSION_INVITE: _invites,
     Action.RECORDING_READ: _watches,
 }
 _PATIENT_RULES: Mapping[Action, Callable[[Actor, PatientFacts], bool]] = {

@@ -68,6 +68,7 @@ class AuditTag(StrEnum):
     RECORDING_CHANGE = "recording:change"
     RECORDING_READ = "recording:read"
     RECORDING_DELETE = "recording:delete"
+    SESSION_INVITE = "session:invite"
 
 
 class AuditRecord(SQLModel, table=True):

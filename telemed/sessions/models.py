@@ -21,6 +21,15 @@ class ParticipantRole(StrEnum):
     GUEST = "guest"
 
 
+class Capacity(StrEnum):
+    """As what a third party is asked to come in."""
+
+    COLLEAGUE = "colleague"
+    INTERPRETER = "interpreter"
+    TRAINER = "trainer"
+    TRAINEE = "trainee"
+
+
 class LeaveReason(StrEnum):
     """Why a stay ended; a lost link is part of the minutes."""
 
@@ -71,6 +80,20 @@ class Participant(SQLModel, table=True):
     role: ParticipantRole = Field(sa_type=ValueEnum(ParticipantRole))
     invited_at: datetime = Field(sa_type=UtcDateTime)
     ring_ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Invitation(SQLModel, table=True):
+    """Who asked a third party to come in, as what; good while the session is open and it stands."""
+
+    __tablename__ = "invitation"
+
+    id: int | None = Field(default=None, primary_key=True)
+    participant_id: int = Field(foreign_key="participant.id", unique=True)
+    inviter_id: int = Field(foreign_key="person.id")
+    capacity: Capacity = Field(sa_type=ValueEnum(Capacity))
+    invited_at: datetime = Field(sa_type=UtcDateTime)
+    removed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    removed_by_id: int | None = Field(default=None, foreign_key="person.id")
 
 
 class Attendance(SQLModel, table=True):

@@ -15,7 +15,13 @@ from telemed.accounts.permissions import Actor
 from telemed.consults.models import Consult
 from telemed.core.db import UnitOfWork
 from telemed.sessions.lifecycle import SessionState
-from telemed.sessions.models import Attendance, LiveSession, Participant, ParticipantRole
+from telemed.sessions.models import (
+    Attendance,
+    Invitation,
+    LiveSession,
+    Participant,
+    ParticipantRole,
+)
 
 # Their right to be there comes from the case, and goes with it.
 OF_THE_CASE = frozenset({ParticipantRole.REQUESTER, ParticipantRole.SPECIALIST})
@@ -28,11 +34,17 @@ class Member:
     participant: Participant
     person: Person
     stay: Attendance | None
+    invitation: Invitation | None = None
 
     @property
     def is_inside(self) -> bool:
         """True from coming in until leaving, also while the link is broken."""
         return self.stay is not None
+
+    @property
+    def is_invited(self) -> bool:
+        """True for a third party whose invitation stands."""
+        return self.invitation is not None and self.invitation.removed_at is None
 
 
 @dataclass(frozen=True)
@@ -67,8 +79,22 @@ class Meeting:
         return frozenset(
             each.participant.person_id
             for each in self.members
-            if each.participant.role not in OF_THE_CASE
+            if each.participant.role not in OF_THE_CASE and self._is_welcome(each)
         )
+
+    @property
+    def host_ids(self) -> frozenset[int]:
+        """Those who lead a session that belongs to no case."""
+        return frozenset(
+            each.participant.person_id
+            for each in self.members
+            if each.participant.role is ParticipantRole.TRAINER and each.invitation is None
+        )
+
+    def _is_welcome(self, member: Member) -> bool:
+        if member.invitation is None:
+            return True
+        return member.is_invited and self.session.state is not SessionState.ENDED
 
 
 async def find_meeting(work: UnitOfWork, uid: str, *, lock: bool = False) -> Meeting | None:
@@ -89,8 +115,9 @@ async def find_meeting(work: UnitOfWork, uid: str, *, lock: bool = False) -> Mee
 async def list_members(work: UnitOfWork, session: LiveSession) -> tuple[Member, ...]:
     """Who belongs to a session, in the order of being added."""
     query = (
-        select(Participant, Person, Attendance)
+        select(Participant, Person, Attendance, Invitation)
         .join(Person, col(Person.id) == col(Participant.person_id))
+        .outerjoin(Invitation, col(Invitation.participant_id) == col(Participant.id))
         .outerjoin(
             Attendance,
             (col(Attendance.participant_id) == col(Participant.id))

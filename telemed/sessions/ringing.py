@@ -14,8 +14,8 @@ from telemed.core.events import append_event, stream_of
 from telemed.core.jobs import enqueue
 from telemed.facilities.models import Facility
 from telemed.patients.models import Patient
-from telemed.sessions.access import Meeting, Member, get_meeting
-from telemed.sessions.models import LiveSession, ParticipantRole
+from telemed.sessions.access import Meeting, Member, get_meeting, reads_case
+from telemed.sessions.models import LiveSession, Participant, ParticipantRole
 from telemed.sessions.repository import list_ringing
 
 RING = timedelta(seconds=45)
@@ -70,6 +70,17 @@ async def call_absent(work: UnitOfWork, meeting: Meeting, *, by: Actor, anew: bo
     if meeting.inside:
         for member in _called(meeting, now):
             work.announce(stream_of("person", member.person.uid), "ringing")
+
+
+async def call_one(
+    work: UnitOfWork, meeting: Meeting, participant: Participant, person: Person, *, by: Actor
+) -> None:
+    """Call one person into a room that somebody is in."""
+    participant.invited_at = work.now()
+    participant.ring_ended_at = None
+    work.session.add(participant)
+    await _note_call(work, meeting, by)
+    work.announce(stream_of("person", person.uid), "ringing")
 
 
 async def _note_call(work: UnitOfWork, meeting: Meeting, by: Actor) -> None:
@@ -153,7 +164,7 @@ async def _place_of(work: UnitOfWork, person: Person) -> str:
 
 async def _patient_name(work: UnitOfWork, actor: Actor, meeting: Meeting) -> str:
     consult = meeting.consult
-    if consult is None:
+    if consult is None or not reads_case(work, actor, meeting):
         return ""
     patient = await work.session.get_one(Patient, consult.patient_id)
     work.audit(

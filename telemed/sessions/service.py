@@ -211,11 +211,15 @@ async def _begin_stay(
     work.session.add(stay)
     work.session.add(participant)
     uid = meeting.session.uid
-    await append_event(work, stream_of("session", uid), "participant_joined", actor.id)
+    own = meeting.find(actor.id)
+    invitation = own.invitation if own and own.is_invited else None
+    told = {"capacity": invitation.capacity.value} if invitation else {}
+    await append_event(work, stream_of("session", uid), "participant_joined", actor.id, **told)
     _audit_stay(work, AuditTag.SESSION_JOIN, actor, meeting, participant=participant)
     if not meeting.inside:
         await enqueue(work, SWEEP_JOB, uid, now + SWEEP_EVERY, {"session": uid})
-    return Member(participant, await work.session.get_one(Person, actor.id), stay)
+    person = await work.session.get_one(Person, actor.id)
+    return Member(participant, person, stay, own.invitation if own else None)
 
 
 async def _settle(work: UnitOfWork, meeting: Meeting, actor: Actor | None) -> None:

@@ -9,14 +9,15 @@ from aiohttp import web
 from telemed.accounts.permissions import Action, Actor
 from telemed.core.errors import N_
 from telemed.keys import RECORDERS, RENDERER, SIGNALING, WORK, signed_in
+from telemed.media.forwarding import MOST_DIRECT
 from telemed.patients import consent_texts as patient_texts
 from telemed.patients.models import ConsentPurpose
-from telemed.sessions import minutes, opening, ringing, service
+from telemed.sessions import access, minutes, opening, ringing, service
 from telemed.sessions.access import Meeting
 from telemed.sessions.attendance import list_attendance
 from telemed.sessions.lifecycle import SessionState
 from telemed.sessions.log import list_said
-from telemed.sessions.models import ParticipantRole
+from telemed.sessions.models import Capacity, ParticipantRole
 from telemed.sessions.quality import service as quality
 from telemed.sessions.recording import consent_texts as recording_texts
 from telemed.sessions.recording import service as recordings
@@ -33,6 +34,13 @@ ROLE_NAMES = {
     ParticipantRole.TRAINER: N_("Giảng viên"),
     ParticipantRole.TRAINEE: N_("Học viên"),
     ParticipantRole.GUEST: N_("Khách"),
+}
+
+CAPACITY_NAMES = {
+    Capacity.COLLEAGUE: N_("Đồng nghiệp"),
+    Capacity.INTERPRETER: N_("Phiên dịch"),
+    Capacity.TRAINER: N_("Giảng viên"),
+    Capacity.TRAINEE: N_("Học viên"),
 }
 
 
@@ -83,7 +91,14 @@ async def room(request: web.Request) -> web.Response:
     """The room, or who was in it when it is over."""
     work, actor = request[WORK], signed_in(request)
     meeting = await service.get(work, actor, request.match_info["uid"])
-    context: dict[str, Any] = {"live": meeting.session, "consult": meeting.consult}
+    # An invitation opens the room, and nothing of the case.
+    reads_case = access.reads_case(work, actor, meeting)
+    consult = meeting.consult if reads_case else None
+    context: dict[str, Any] = {
+        "live": meeting.session,
+        "consult": consult,
+        "is_guest": meeting.consult is not None and not reads_case,
+    }
     context["has_recordings"] = await watching.has_recordings(work, actor, meeting)
     if meeting.session.state is SessionState.ENDED:
         stays = await list_attendance(work, meeting.session)
@@ -93,14 +108,17 @@ async def room(request: web.Request) -> web.Response:
         return page(request, "sessions/over.html", stays=stays, can_call=can_call, **context)
     others = [each.person for each in meeting.members if each.person.id != actor.id]
     papers = None
-    if meeting.consult is not None:
-        papers = await minutes.open_papers(work, actor, meeting.consult.uid)
+    if consult is not None:
+        papers = await minutes.open_papers(work, actor, consult.uid)
     return page(
         request,
         "sessions/room.html",
         others=others,
         ice_servers=request.app[SIGNALING].ice.fixed,
         papers=papers,
+        capacities=CAPACITY_NAMES,
+        may_invite=request.app[SIGNALING].forwarder.most_inside > MOST_DIRECT
+        and access.may_invite(work, actor, meeting),
         asks_pictures=_asks_pictures(meeting, actor),
         recording=_recording(meeting, actor) if request.app[RECORDERS].is_available else None,
         patient=papers.patient if papers else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telemed.signaling import forwarding_events, recording_events
+from telemed.signaling import forwarding_events, invitation_events, recording_events
 from telemed.signaling.namespace import events
 
-__all__ = ["events", "forwarding_events", "recording_events"]
+__all__ = ["events", "forwarding_events", "invitation_events", "recording_events"]

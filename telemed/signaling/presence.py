@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from telemed.core.errors import TelemedError
 from telemed.sessions import log, ringing, service
-from telemed.sessions.access import Meeting, find_meeting
+from telemed.sessions.access import Meeting, Member, find_meeting
 from telemed.sessions.models import LeaveReason
 from telemed.sessions.recording import service as recordings
 from telemed.signaling.dispatch import Caller
@@ -245,10 +245,24 @@ def seats_of(meeting: Meeting) -> list[Seat]:
             name=member.person.full_name,
             role=member.participant.role.value,
             joined_at=member.stay.joined_at,
+            capacity=(
+                member.invitation.capacity.value
+                if member.invitation and member.is_invited
+                else None
+            ),
+            inviter=_inviter_of(meeting, member),
         )
         for member in meeting.inside
         if member.stay is not None
     ]
+
+
+def _inviter_of(meeting: Meeting, member: Member) -> str | None:
+    """The participant who asked them in."""
+    if member.invitation is None or not member.is_invited:
+        return None
+    inviter = meeting.find(member.invitation.inviter_id)
+    return inviter.participant.uid if inviter else None
 
 
 def _seat_of_person(room: Room, person: str) -> Seat | None:

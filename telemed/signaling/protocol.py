@@ -117,18 +117,12 @@ Picture = Annotated[
 ]
 Rung = Literal["full", "small", "voice", "written"]
 Reason = Literal[
-    "start",
-    "link_good",
-    "link_slow",
-    "link_lossy",
-    "voice_breaking",
-    "silent",
-    "asked",
-    "chosen",
+    "start", "link_good", "link_slow", "link_lossy", "voice_breaking", "silent", "asked", "chosen"
 ]
 Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,128}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.-]{1,20}$")]
-GiverName = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
+GiverName = Annotated[str, StringConstraints(max_length=100, pattern=PLAIN)]
 Sdp = Annotated[str, StringConstraints(max_length=MAX_SDP_BYTES), AfterValidator(_checked_sdp)]
 ChatText = Annotated[str, StringConstraints(max_length=MAX_CHAT), AfterValidator(_checked_chat)]
 
@@ -321,6 +315,25 @@ class Ring(InSession):
     """Call those who are not in the room."""
 
 
+class FindPeople(InSession):
+    """People to invite, by a part of their name."""
+
+    name: Annotated[str, StringConstraints(min_length=2, max_length=80, pattern=PLAIN)]
+
+
+class Invite(InSession):
+    """Call somebody into the room, in a capacity that everybody there is told."""
+
+    person: Id
+    capacity: Literal["colleague", "interpreter", "trainer", "trainee"]
+
+
+class Remove(InSession):
+    """Take an invitation back, and send whoever came by it out."""
+
+    participant: Id
+
+
 class Ice(InSession):
     """Ask for ICE servers with credentials that have just been made."""
 
@@ -375,6 +388,9 @@ EVENTS: Final[Mapping[str, type[Message]]] = MappingProxyType(
         "session:leave": Leave,
         "session:ice": Ice,
         "session:ring": Ring,
+        "session:find-people": FindPeople,
+        "session:invite": Invite,
+        "session:remove": Remove,
         "session:decline-ring": DeclineRing,
         "session:end": End,
         "session:record-ask": Record,

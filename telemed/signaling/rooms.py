@@ -66,6 +66,8 @@ class Seat:
     name: str
     role: str
     joined_at: datetime
+    capacity: str | None = None
+    inviter: str | None = None
     sid: str | None = None
     epoch: int | None = None
     muted: bool = False
@@ -91,6 +93,8 @@ class Room:
         """
         inside = {seat.participant: seat for seat in seats}
         self.seats = {uid: self.seats.get(uid, seat) for uid, seat in inside.items()}
+        for uid, seat in inside.items():
+            self.seats[uid].capacity, self.seats[uid].inviter = seat.capacity, seat.inviter
         seat = self.seats[own]
         before, seat.sid, seat.epoch = seat.sid, sid, epoch
         seat.still = None
@@ -220,6 +224,8 @@ def peer(seat: Seat, viewer: Seat) -> dict[str, Any]:
         "person": seat.person,
         "name": seat.name,
         "role": seat.role,
+        "capacity": seat.capacity,
+        "inviter": seat.inviter,
         "connected": seat.sid is not None,
         "epoch": seat.epoch,
         "polite": viewer.rank > seat.rank,

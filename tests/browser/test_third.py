@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +60,31 @@ FLOW = """async ({ others, open, patience }) => {
 }"""
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A case, the name of the third person, and everybody's login."""
+
+    consult: str
+    third: str
+    tokens: dict[str, str]
+
+
 class Meeting:
     """A case, its two sides and a third person, each at a browser of their own."""
 
-    def __init__(self, consult: str, pages: dict[str, Page]) -> None:
-        self.consult = consult
+    def __init__(self, prepared: Prepared, pages: dict[str, Page]) -> None:
+        self.consult = prepared.consult
+        self.third = prepared.third
         self.pages = pages
+
+    def invite(self) -> None:
+        """The doctor finds the third by name, and asks them in as an interpreter."""
+        doctor = self.pages["doctor"]
+        role(doctor, "open-invite").click()
+        role(doctor, "invite-capacity").select_option("interpreter")
+        role(doctor, "invite-name").fill(self.third)
+        role(doctor, "invite-found").get_by_role("button", name=self.third).first.click()
+        expect(role(doctor, "invite")).to_be_hidden()
 
     def begin(self) -> None:
         """The two of the case talk."""
@@ -81,20 +102,20 @@ class Meeting:
         self.pages[who].evaluate(FLOW, wanted)
 
 
-async def prepare(settings: Settings) -> tuple[str, dict[str, str]]:
+async def prepare(settings: Settings) -> Prepared:
     database = Database(settings.database, settings=settings)
     limits = LoginLimits.of(settings)
     async with database.work() as work:
         make = Factory(work)
         case = await make.case(ConsultState.ACCEPTED)
         people: dict[str, Actor] = {"doctor": case.doctor, "specialist": case.specialist}
-        people["third"] = await make.actor(Role.COMMUNE_DOCTOR, at=case.station)
+        people["third"] = await make.actor(Role.TRAINER)
         tokens = {
             who: await open_login(work, actor.id, LoginStrength.FULL, limits, "Chromium")
             for who, actor in people.items()
         }
     await database.close()
-    return case.consult.uid, tokens
+    return Prepared(case.consult.uid, people["third"].name, tokens)
 
 
 @pytest.fixture
@@ -104,17 +125,17 @@ def meeting(tmp_path: Path, chromium: Chromium) -> Iterator[Meeting]:
     server = Telemed(tmp_path, secret_key=SECRET_KEY)
     server.command("migrate")
     with ThreadPoolExecutor(1) as thread:
-        consult, tokens = thread.submit(asyncio.run, prepare(settings)).result()
+        prepared = thread.submit(asyncio.run, prepare(settings)).result()
     server.start()
-    browsers = {who: Chromium(chromium.playwright, CAMERAS) for who in tokens}
+    browsers = {who: Chromium(chromium.playwright, CAMERAS) for who in prepared.tokens}
     visitors = {who: Visitors(browser, server.origin) for who, browser in browsers.items()}
     pages = {}
-    for who, token in tokens.items():
+    for who, token in prepared.tokens.items():
         page = pages[who] = visitors[who].new()
         cookie: Any = {"name": "telemed", "value": token, "url": server.origin}
         page.context.add_cookies([cookie])
         page.add_init_script(COUNT_CONNECTIONS)
-    yield Meeting(consult, pages)
+    yield Meeting(prepared, pages)
     for visitor in visitors.values():
         visitor.close()
     for browser in browsers.values():
@@ -126,10 +147,22 @@ def meeting(tmp_path: Path, chromium: Chromium) -> Iterator[Meeting]:
 def test_a_third_is_seen_and_heard_by_all_and_two_go_on_directly(meeting: Meeting) -> None:
     meeting.begin()
     pages = meeting.pages
-    pages["third"].goto(pages["specialist"].url)
+    room = pages["specialist"].url
+    refused = pages["third"].goto(room)
+    assert refused
+    assert refused.status == HTTPStatus.NOT_FOUND
+    pages["third"].goto("/home")
+    meeting.invite()
+    role(pages["third"], "ringing").get_by_role("link", name="Vào phòng").click()
     for who in pages:
         meeting.flows(who, others=2, connections=2)
         expect(role(pages[who], "people").locator("li")).to_have_count(3)
-    role(pages["third"], "leave").click()
+    for who in ("doctor", "specialist"):
+        guest = role(pages[who], "guest")
+        expect(guest).to_contain_text(f"{meeting.third} – phiên dịch")
+        expect(role(pages[who], "chat")).to_contain_text("vào phòng theo lời mời")
+    role(pages["doctor"], "guest").get_by_role("button").click()
+    expect(role(pages["third"], "situation")).to_contain_text("Bạn không còn trong ca này")
     for who in ("doctor", "specialist"):
         meeting.flows(who, others=1, connections=1)
+        expect(role(pages[who], "guests")).to_be_hidden()

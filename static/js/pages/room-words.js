@@ -100,6 +100,13 @@ export function wordsOf(kind, name, data = {}) {
   }
   if (kind === "picture_asked") return t("{name} xin ảnh nét", { name });
   if (kind === "picture_answered") return pictureWords(name, data.outcome);
+  if (kind === "person_invited") {
+    return t("{name} mời {guest} – {capacity}", { name, guest: data.name, capacity: capacityWords(data.capacity) });
+  }
+  if (kind === "person_removed") return t("{name} đưa {guest} ra khỏi phòng", { name, guest: data.name });
+  if (kind === "participant_joined" && data.capacity) {
+    return t("{name} – {capacity} – vào phòng theo lời mời", { name, capacity: capacityWords(data.capacity) });
+  }
   if (kind === "participant_joined") return t("{name} vào phòng", { name });
   if (kind === "participant_left") return t("{name} rời phòng", { name });
   if (kind === "link_lost") return t("{name} mất kết nối", { name });
@@ -116,6 +123,14 @@ function pictureWords(name, outcome) {
   if (outcome === "declined") return t("{name} chưa chụp được ảnh", { name });
   if (outcome === "failed") return t("Không lấy được ảnh từ máy của {name}", { name });
   return "";
+}
+
+/** @param {string} capacity */
+export function capacityWords(capacity) {
+  if (capacity === "interpreter") return t("phiên dịch");
+  if (capacity === "trainer") return t("giảng viên");
+  if (capacity === "trainee") return t("học viên");
+  return t("đồng nghiệp");
 }
 
 /** @param {{ muted: boolean, camera_off: boolean }} state */

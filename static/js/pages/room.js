@@ -12,6 +12,7 @@ import { Modes, START_SENDING } from "../modes.js";
 import { QualityKeeper, QualityRecord } from "../quality.js";
 import { Seat } from "../seat.js";
 import { recordingWords } from "./recording-words.js";
+import { InviteDesk } from "./room-invite.js";
 import { PictureDesk } from "./room-pictures.js";
 import { RecordingBar } from "./room-recording.js";
 import { Stages } from "./room-stages.js";
@@ -199,6 +200,8 @@ const modes = new Modes({
   },
 });
 
+const invites = new InviteDesk({ seat, own: () => own });
+
 const desk = new PictureDesk({
   consult: room.dataset.consult ?? "",
   seat,
@@ -309,9 +312,16 @@ function gotEvent(event) {
   if (picture) chatLog.append(picture);
   recording.gotEvent(event);
   const words = wordsOf(event.kind, name, event.data) || recordingWords(event.kind, name, event.data);
+  if (event.kind === "participant_joined" && event.data.capacity && event.participant !== own) announce(words);
   if (words) chatLog.append(make("p", { class: "sys small soft" }, `${formatTime(event.at)} ${words}`));
   scrollChat();
   show();
+}
+
+/** Nobody comes in unnoticed. @param {string} words */
+function announce(words) {
+  say(words);
+  toast(words, { mark: "user" });
 }
 
 let isShowPending = false;
@@ -369,6 +379,7 @@ function render() {
   showMode();
   showControls();
   desk.show();
+  invites.show(peers.values(), seat.isIn);
 }
 
 function showMode() {

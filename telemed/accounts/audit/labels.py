@@ -37,6 +37,7 @@ TAG_LABELS: Mapping[AuditTag, str] = {
     AuditTag.SESSION_START: N_("Bắt đầu buổi gọi"),
     AuditTag.SESSION_JOIN: N_("Vào buổi gọi"),
     AuditTag.SESSION_LEAVE: N_("Rời buổi gọi"),
+    AuditTag.SESSION_INVITE: N_("Mời hoặc đưa người ra khỏi buổi gọi"),
     AuditTag.SESSION_END: N_("Kết thúc buổi gọi"),
     AuditTag.MINUTES_READ: N_("Xem biên bản"),
     AuditTag.MINUTES_WRITE: N_("Ghi biên bản"),
