@@ -63,6 +63,8 @@ export class Forwarded {
   #in = [];
   #watched = "";
   #isPublishing = false;
+  /** What was known when the last publication was answered: it is not asked for twice. @type {Wanted | null} */
+  #answered = null;
   #isSubscribing = false;
   #attempts = new Attempts({ most: Infinity, firstMs: 300, longestMs: 5000 });
   /** @type {Set<ReturnType<typeof setTimeout>>} */
@@ -140,7 +142,8 @@ export class Forwarded {
     const wanted = this.#wanted;
     if (!wanted) return;
     const isListed = wanted.publishers.some(({ participant }) => participant === wanted.own);
-    if (!this.#isPublishing && !(isListed && this.#out)) void this.#publish(wanted);
+    const isAnswered = this.#out !== null && (isListed || wanted === this.#answered);
+    if (!this.#isPublishing && !isAnswered) void this.#publish(wanted);
     const others = wanted.publishers.filter(({ participant }) => participant !== wanted.own);
     const key = others.map(({ participant, number }) => `${participant}:${number}`).sort().join(" ");
     if (!this.#isSubscribing && others.length > 0 && key !== this.#watched) void this.#subscribe(wanted, others, key);
@@ -161,6 +164,7 @@ export class Forwarded {
       if (!this.#wanted) return leg.close();
       this.#out?.close();
       this.#out = leg;
+      this.#answered = this.#wanted;
       // What was switched over while it was being made.
       for (const kind of KINDS) await leg.senders.get(kind)?.replaceTrack(this.#tracks.get(kind) ?? null);
       leg.pc.onconnectionstatechange = () => this.#watchOut(leg);

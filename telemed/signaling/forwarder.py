@@ -46,6 +46,7 @@ class _Forwarded:
 
     life: int = 0
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    telling: asyncio.Lock = field(default_factory=asyncio.Lock)
     # Participant -> the number of what they publish, another one each time.
     publications: dict[str, int] = field(default_factory=dict)
     published: int = 0
@@ -218,10 +219,15 @@ class Forwarder:
                 self._hub.begin(f"media {session}", self._tell(session))
 
     async def _tell(self, session: str) -> None:
-        room = self._hub.rooms.find(session)
-        payload = {"session": session, **self.view(session)}
-        seats = room.connected if room else []
-        await self._hub.push([Push(seat.sid or "", "session:media", payload) for seat in seats])
+        state = self._sessions.get(session)
+        if state is None:
+            return
+        # In turn: what was true earlier must not arrive later.
+        async with state.telling:
+            room = self._hub.rooms.find(session)
+            payload = {"session": session, **self.view(session)}
+            seats = room.connected if room else []
+            await self._hub.push([Push(seat.sid or "", "session:media", payload) for seat in seats])
 
     def _get(self, session: str) -> _Forwarded:
         state = self._sessions.get(session)

@@ -64,6 +64,7 @@ FUNCTIONS = {
     Action.FILE_READ: "CRS",
     Action.SESSION_START: "CRS",
     Action.SESSION_JOIN: "CRSTO",
+    Action.SESSION_INVITE: "CRST",
     Action.RECORDING_READ: "CRST",
     Action.MINUTES_READ: "CRS",
     Action.MINUTES_WRITE: "S",
@@ -289,6 +290,8 @@ def test_a_session_is_joined_by_its_case_and_by_those_invited() -> None:
     assert allowed(Action.SESSION_JOIN, SessionFacts(frozenset(), PAST)) == "ar"
     assert allowed(Action.SESSION_JOIN, SessionFacts(guests)) == "ot"
     assert allowed(Action.SESSION_JOIN, SessionFacts(frozenset(), DRAFT)) == ""
+    assert allowed(Action.SESSION_INVITE, SessionFacts(guests, TAKEN)) == "ars"
+    assert allowed(Action.SESSION_INVITE, SessionFacts(guests)) == ""
 
 
 def test_who_watches_a_recording() -> None:
@@ -303,7 +306,7 @@ def test_who_watches_a_recording() -> None:
 
 
 @pytest.mark.parametrize(
-    "action", sorted(set(GRANTS) - {Action.SESSION_JOIN, Action.RECORDING_READ})
+    "action", sorted(set(GRANTS) - {Action.SESSION_JOIN, Action.SESSION_INVITE, Action.RECORDING_READ})
 )
 def test_other_actions_are_refused_for_every_session(action: Action) -> None:
     everybody = frozenset(ID.values())

@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Forwarded } from "../../static/js/forwarded.js";
+
+class FakeConnection {
+  connectionState = "new";
+  localDescription = null;
+  transceivers = [];
+  isClosed = false;
+
+  addTransceiver(trackOrKind, options) {
+    const kind = trackOrKind.kind ?? trackOrKind;
+    const sender = { track: trackOrKind.kind ? trackOrKind : null, async replaceTrack(track) { this.track = track; } };
+    const made = { kind, options, sender, receiver: { track: { kind } }, setCodecPreferences() {} };
+    this.transceivers.push(made);
+    return made;
+  }
+
+  async setLocalDescription() {
+    this.localDescription = { type: "offer", sdp: "offer" };
+  }
+
+  async setRemoteDescription() {
+    for (const transceiver of this.transceivers) {
+      if (transceiver.options.direction !== "recvonly") continue;
+      this.ontrack?.({ track: transceiver.receiver.track, receiver: transceiver.receiver, transceiver });
+    }
+    this.become("connected");
+  }
+
+  become(state) {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+
+  close() {
+    this.isClosed = true;
+  }
+
+  async getStats() {
+    return new Map();
+  }
+}
+
+const settle = async () => {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+const published = (...pairs) => pairs.map(([participant, number]) => ({ participant, number }));
+
+function setUp() {
+  const made = [];
+  const asked = [];
+  const tracks = [];
+  const forwarded = new Forwarded({
+    ask: async (event, payload) => {
+      asked.push([event, payload]);
+      return { description: { type: "answer", sdp: "answer" } };
+    },
+    onTrack: (participant, track, _receiver, origin) => tracks.push([participant, track.kind, origin]),
+    onConnection: () => {},
+    createConnection: () => {
+      made.push(new FakeConnection());
+      return made.at(-1);
+    },
+  });
+  const follow = (...pairs) => forwarded.follow({ own: "me", epoch: 3, publishers: published(...pairs) });
+  return { forwarded, follow, made, asked, tracks, events: () => asked.map(([event]) => event) };
+}
+
+test("whoever does not find themselves in the list publishes, in two layers", async () => {
+  const { follow, made, asked, events } = setUp();
+  follow();
+  follow();
+  await settle();
+  assert.deepEqual(events()[0], "publish");
+  assert.equal(asked[0][1].epoch, 3);
+  const [voice, picture] = made[0].transceivers;
+  assert.deepEqual([voice.kind, picture.kind], ["audio", "video"]);
+  assert.deepEqual(picture.options.sendEncodings.map(({ rid }) => rid), ["s", "l"]);
+});
+
+test("everybody who publishes is watched, and each track belongs to its publisher", async () => {
+  const { follow, asked, tracks } = setUp();
+  follow(["me", 1], ["a", 2], ["b", 3]);
+  await settle();
+  const [, payload] = asked.find(([event]) => event === "subscribe");
+  assert.deepEqual(payload.publishers, ["a", "b"]);
+  assert.deepEqual(tracks.map(([who, kind]) => `${who} ${kind}`), ["a audio", "b audio", "a video", "b video"]);
+});
+
+test("a change makes a connection beside the one before, which ends when all are shown", async () => {
+  const { forwarded, follow, made, tracks } = setUp();
+  follow(["me", 1], ["a", 2]);
+  await settle();
+  const first = made.at(-1);
+  follow(["me", 1], ["a", 2], ["b", 3]);
+  await settle();
+  const origin = tracks.at(-1)[2];
+  assert.ok(!first.isClosed);
+  forwarded.shown("a", origin);
+  assert.ok(!first.isClosed);
+  forwarded.shown("b", origin);
+  assert.ok(first.isClosed && !made.at(-1).isClosed);
+  forwarded.close();
+});
+
+test("the same list asks for nothing; another number asks anew", async () => {
+  const { forwarded, follow, events } = setUp();
+  follow(["me", 1], ["a", 2]);
+  await settle();
+  const before = events().length;
+  follow(["me", 1], ["a", 2]);
+  await settle();
+  assert.equal(events().length, before);
+  follow(["me", 1], ["a", 7]);
+  await settle();
+  assert.deepEqual(events().slice(before), ["subscribe"]);
+  forwarded.close();
+});
+
+test("a relay that was started anew knows nobody: publish again", async () => {
+  const { forwarded, follow, made, events } = setUp();
+  follow(["me", 1], ["a", 2]);
+  await settle();
+  const before = events().length;
+  follow();
+  await settle();
+  assert.deepEqual(events().slice(before), ["publish"]);
+  assert.ok(made[0].isClosed);
+  forwarded.close();
+});
+
+test("a connection that fails is made anew", async () => {
+  const { forwarded, follow, made, events } = setUp();
+  follow(["me", 1], ["a", 2]);
+  await settle();
+  const [out, viewing] = made;
+  const before = events().length;
+  viewing.become("failed");
+  out.become("failed");
+  await settle();
+  assert.deepEqual(events().slice(before).sort(), ["publish", "subscribe"]);
+  forwarded.close();
+  assert.ok(made.every(({ isClosed }) => isClosed));
+});
+
+test("a wish is told once, and again to a new connection", async () => {
+  const { forwarded, follow, asked, events } = setUp();
+  follow(["me", 1], ["a", 2]);
+  await settle();
+  forwarded.wish("a", "large");
+  forwarded.wish("a", "none");
+  forwarded.wish("a", "none");
+  assert.deepEqual(asked.filter(([event]) => event === "wish").map(([, payload]) => payload), [{ publisher: "a", picture: "none" }]);
+  follow(["me", 1], ["a", 3]);
+  await settle();
+  assert.deepEqual(events().slice(-2), ["subscribe", "wish"]);
+  forwarded.close();
+});
+
+test("a track that is switched goes where it is sent", async () => {
+  const { forwarded, follow, made } = setUp();
+  follow();
+  await settle();
+  const track = { kind: "audio" };
+  await forwarded.replaceTrack("audio", track);
+  assert.equal(made[0].transceivers[0].sender.track, track);
+  forwarded.close();
+});
