@@ -133,11 +133,10 @@ class ConsultFacts:
 
 @dataclass(frozen=True)
 class SessionFacts:
-    """What the rules need to know of a live session; `case` for a consultation."""
+    """What the rules need to know of a live session; `case`, or who leads it without one."""
 
     member_ids: frozenset[int]
     case: ConsultFacts | None = None
-    # Who leads a session that belongs to no case.
     host_ids: frozenset[int] = frozenset()
     # What the patient agrees to now: that it is recorded at all, that it is used in teaching.
     is_agreed: bool = True
@@ -242,9 +241,8 @@ def _reads_case(actor: Actor, case: ConsultFacts) -> bool:
 
 
 def _triages(actor: Actor, case: ConsultFacts) -> bool:
-    if case.is_draft:
-        return False
-    return (case.is_waiting and _in_queue(actor, case)) or actor.has(Role.COORDINATOR)
+    is_theirs = (case.is_waiting and _in_queue(actor, case)) or actor.has(Role.COORDINATOR)
+    return is_theirs and not case.is_draft
 
 
 def _claims(actor: Actor, case: ConsultFacts) -> bool:
@@ -281,9 +279,7 @@ def _keeps_patient(actor: Actor, patient: PatientFacts) -> bool:
 
 
 def _joins(actor: Actor, live: SessionFacts) -> bool:
-    if live.case is not None and _talks(actor, live.case):
-        return True
-    return actor.id in live.member_ids
+    return actor.id in live.member_ids or (live.case is not None and _talks(actor, live.case))
 
 
 def _watches(actor: Actor, live: SessionFacts) -> bool:
@@ -295,9 +291,7 @@ def _watches(actor: Actor, live: SessionFacts) -> bool:
 
 
 def _invites(actor: Actor, live: SessionFacts) -> bool:
-    if live.case is not None:
-        return _talks(actor, live.case)
-    return actor.id in live.host_ids
+    return _talks(actor, live.case) if live.case else actor.id in live.host_ids
 
 
 def _reads_transfer(actor: Actor, log: TransferFacts) -> bool:

@@ -83,6 +83,15 @@ class Meeting:
         )
 
     @property
+    def announced_ids(self) -> frozenset[int]:
+        """Those of `guest_ids`, also after the session."""
+        return frozenset(
+            each.participant.person_id
+            for each in self.members
+            if each.participant.role not in OF_THE_CASE
+        )
+
+    @property
     def host_ids(self) -> frozenset[int]:
         """Those who lead a session that belongs to no case."""
         return frozenset(

@@ -32,9 +32,7 @@ MAX_MESSAGE_BYTES: Final = 128 * 1024
 MAX_SDP_BYTES: Final = 64 * 1024
 MAX_SDP_LINE: Final = 2048
 MAX_SDP_LINES: Final = 2000
-# A voice and a picture of each of eleven others, and one to spare.
 MAX_MEDIA_SECTIONS: Final = 24
-MAX_PUBLISHERS: Final = 11
 MAX_CANDIDATE: Final = 1024
 MAX_CHAT: Final = 2000
 MAX_STILL: Final = 24_576
@@ -71,7 +69,6 @@ _CANDIDATE = re.compile(
     r"(?: [A-Za-z0-9-]{1,32} [0-9A-Za-z.:_+/-]{1,256})*\Z",
     re.ASCII,
 )
-_BREAKS = "\n\t"
 
 
 def _checked_sdp(sdp: str) -> str:
@@ -103,7 +100,7 @@ def _checked_chat(text: str) -> str:
     text = unicodedata.normalize("NFC", text).strip()
     if not text:
         raise PydanticCustomError("text_empty", N_("Tin nhắn chưa có chữ nào"))
-    if any(unicodedata.category(char) in ("Cc", "Cs") and char not in _BREAKS for char in text):
+    if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t" for char in text):
         raise PydanticCustomError("text_malformed", N_("Tin nhắn có ký tự điều khiển"))
     return text
 
@@ -111,8 +108,8 @@ def _checked_chat(text: str) -> str:
 Id = Annotated[str, StringConstraints(pattern=_ID)]
 Channel = Annotated[str, StringConstraints(pattern=_CHANNEL)]
 Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+# WebP in base64: the bytes begin with "RIFF".
 Picture = Annotated[
-    # WebP in base64: the bytes begin with "RIFF".
     str, StringConstraints(max_length=MAX_STILL, pattern=r"^UklGR[A-Za-z0-9+/]+={0,2}$")
 ]
 Rung = Literal["full", "small", "voice", "written"]
@@ -237,7 +234,7 @@ class Publish(InSession):
 class Subscribe(Publish):
     """An offer to the relay: sections for the voices and pictures of others, in their order."""
 
-    publishers: Annotated[list[Id], Field(min_length=1, max_length=MAX_PUBLISHERS)]
+    publishers: Annotated[list[Id], Field(min_length=1, max_length=MAX_MEDIA_SECTIONS // 2 - 1)]
 
 
 class PictureWish(InSession):

@@ -306,7 +306,8 @@ def test_who_watches_a_recording() -> None:
 
 
 @pytest.mark.parametrize(
-    "action", sorted(set(GRANTS) - {Action.SESSION_JOIN, Action.SESSION_INVITE, Action.RECORDING_READ})
+    "action",
+    sorted(set(GRANTS) - {Action.SESSION_JOIN, Action.SESSION_INVITE, Action.RECORDING_READ}),
 )
 def test_other_actions_are_refused_for_every_session(action: Action) -> None:
     everybody = frozenset(ID.values())

@@ -160,12 +160,12 @@ async def _get(work: UnitOfWork, actor: Actor, session_uid: str) -> Meeting:
 async def _facts(work: UnitOfWork, meeting: Meeting) -> SessionFacts:
     consult = meeting.consult
     if consult is None:
-        return SessionFacts(meeting.guest_ids)
+        return SessionFacts(meeting.announced_ids)
     may_teach = await patient_consents.has_consent(
         work, consult.patient_id, ConsentPurpose.TEACHING, consult.uid
     )
     return SessionFacts(
-        meeting.guest_ids,
+        meeting.announced_ids,
         consults.facts_of(consult, work),
         may_teach=may_teach,
         is_agreed=await is_agreed(work, meeting),
