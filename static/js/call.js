@@ -64,7 +64,7 @@ export class Call {
    */
   prepare(iceServers) {
     this.#isDirect = true;
-    this.#config = { iceServers };
+    this.#config = configOf(iceServers);
     this.#spare?.close();
     this.#spare = this.#make();
     this.#spare.begin();
@@ -141,7 +141,7 @@ export class Call {
    * @param {RTCIceServer[]} iceServers
    */
   configure(iceServers) {
-    this.#config = { iceServers };
+    this.#config = configOf(iceServers);
     this.#ready?.configure(this.#config);
     for (const connection of this.#connections.values()) connection.configure(this.#config);
   }
@@ -252,6 +252,16 @@ export class Call {
     this.#spare?.close();
     this.#spare = null;
   }
+}
+
+/**
+ * One path for voice and picture, looked for as soon as there is a connection, before it is known
+ * whom to: a relay takes two round trips to give an address.
+ * @param {RTCIceServer[]} iceServers
+ * @returns {RTCConfiguration}
+ */
+function configOf(iceServers) {
+  return { iceServers, bundlePolicy: "max-bundle", iceCandidatePoolSize: 1 };
 }
 
 /**

@@ -119,8 +119,11 @@ export class Connection {
     this.#watch = new MediaWatch(parts.now());
     this.#pc = parts.createConnection(config);
     this.#pc.onnegotiationneeded = () => this.offer();
-    this.#pc.onicecandidate = ({ candidate }) =>
+    this.#pc.onicecandidate = ({ candidate }) => {
+      // Two browsers can only begin over TCP, neither waits for it: of no use but to delay the others.
+      if (candidate?.protocol === "tcp" && candidate.type === "host") return;
       this.#send("candidate", { candidate: plainCandidate(candidate) });
+    };
     this.#pc.ontrack = ({ track, receiver }) =>
       this.#peer && parts.onTrack(this.#peer.participant, track, receiver, this);
     this.#pc.onconnectionstatechange = () => this.#gotState();
@@ -148,7 +151,10 @@ export class Connection {
     this.#peer = peer;
     this.epoch = epoch;
     this.#watch = new MediaWatch(this.#parts.now());
-    for (const [kind, content] of this.#unaddressed.splice(0)) this.#send(kind, content);
+    const waiting = this.#unaddressed.splice(0);
+    // The description by now names every candidate there has been: one message instead of eight.
+    if (waiting.some(([kind]) => kind === "offer")) this.#sendLocal();
+    else for (const [kind, content] of waiting) this.#send(kind, content);
   }
 
   /**

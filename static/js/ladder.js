@@ -59,10 +59,16 @@ const PROVEN_MS = 60_000;
 /** So long does one side need to take up what the other has just changed. */
 const SETTLE_MS = 3000;
 
+/** Nothing at all for this long is a link that is away, which says nothing of what it carries. */
+const AWAY_MS = 2500;
+const SILENT_MS = 4000;
+
 const FULL_KBPS = 700;
 const FULL_FLOOR_KBPS = 560;
 const SMALL_FLOOR_KBPS = 100;
-const SPARE_KBPS = 60;
+/** What stills have to get through before larger ones are tried, and before a moving picture is. */
+const LARGE_STILL_KBPS = 60;
+const SPARE_KBPS = 90;
 /** Who sends less than this share of the estimate has not found out what the link carries. */
 const UNTRIED = 0.75;
 /** So long does the browser take to find out, once there is more to send. */
@@ -188,11 +194,18 @@ export class Ladder {
   #lossAt = -Infinity;
   /** How often the other side has told of losses since the rung is what it is. */
   #reports = 0;
+  /** How many of these are still about a time when the link was away. */
+  #unheeded = 0;
+  /** @type {number | null} */
+  #silentSince = null;
+  #lookedAt;
+  #backAt = -Infinity;
   #startedAt;
 
   /** Starts low and climbs. @param {number} now */
   constructor(now) {
     this.#startedAt = now;
+    this.#lookedAt = now;
     this.#out = new Hysteresis("small", now);
     this.#in = new Hysteresis("full", now);
   }
@@ -205,18 +218,44 @@ export class Ladder {
    * @returns {Decision}
    */
   decide(now, figures, wishes) {
-    this.#concealed += SMOOTHING * ((figures.concealed ?? 0) - this.#concealed);
-    this.#lossOut += SMOOTHING * ((figures.lossOut ?? this.#lossOut) - this.#lossOut);
-    this.#reports += figures.lossAt === undefined || figures.lossAt > this.#lossAt ? 1 : 0;
-    this.#lossAt = figures.lossAt ?? this.#lossAt;
+    this.#noteAway(now, figures);
+    if (this.#silentSince === null) this.#concealed += SMOOTHING * ((figures.concealed ?? 0) - this.#concealed);
+    this.#noteLoss(figures);
     const isSettled = now - this.#startedAt >= SETTLE_MS;
     const before = this.#out.rung;
     this.#judgeRedundancy(now);
     this.#out.press(now, wishes.asked);
     this.#out.judge(now, isSettled ? this.#badOut(now, figures) : null, this.#goodOut(figures), wishes.asked);
     if (this.#out.rung !== before) this.#reports = 0;
-    this.#in.judge(now, isSettled ? this.#badIn(figures, wishes.theirs) : null, this.#goodIn(figures), "full");
+    this.#in.judge(now, isSettled ? this.#badIn(now, figures, wishes.theirs) : null, this.#goodIn(figures), "full");
     return this.#decision(figures, wishes);
+  }
+
+  /** @param {number} now @param {Figures} figures */
+  #noteAway(now, { packetsIn }) {
+    const since = this.#silentSince ?? this.#lookedAt;
+    this.#lookedAt = now;
+    if (packetsIn === 0) this.#silentSince ??= now;
+    if (!packetsIn) return;
+    this.#silentSince = null;
+    if (now - since < AWAY_MS) return;
+    // It begins anew where it stood: the picture need not wait for what a slow link has to prove.
+    this.#backAt = now;
+    this.#startedAt = now;
+    this.#concealed = 0;
+    this.#lossOut = 0;
+    this.#unheeded = 2;
+  }
+
+  /** @param {Figures} figures */
+  #noteLoss({ lossOut, lossAt }) {
+    const isNew = lossAt === undefined || lossAt > this.#lossAt;
+    this.#lossAt = lossAt ?? this.#lossAt;
+    if (isNew) {
+      this.#reports += 1;
+      this.#unheeded = Math.max(0, this.#unheeded - 1);
+    }
+    if (this.#unheeded === 0) this.#lossOut += SMOOTHING * ((lossOut ?? this.#lossOut) - this.#lossOut);
   }
 
   /** @param {number} now */
@@ -233,6 +272,7 @@ export class Ladder {
     if (rung === "written") return null;
     const isKnown = rung !== "voice" || this.#reports >= REPORTS_AGAINST_VOICE;
     if (isKnown && this.#lossOut > LOSS_AGAINST_VOICE) return { to: step(rung, -1), reason: "silent" };
+    if (now - this.#backAt < FINDING_OUT_MS) return null;
     const isFindingOut = now - (this.#out.climbedAt ?? -Infinity) < FINDING_OUT_MS;
     if (rung === "voice" || (rung === "small" && isFindingOut)) return null;
     if (available !== null && available < SMALL_FLOOR_KBPS) return { to: "voice", reason: "link_slow" };
@@ -254,10 +294,12 @@ export class Ladder {
     return available >= FULL_KBPS || (sent !== null && sent < UNTRIED * available);
   }
 
-  /** @param {Figures} figures @param {Rung} theirs @returns {{ to: Rung, reason: Reason } | null} */
-  #badIn({ packetsIn }, theirs) {
+  /** @param {number} now @param {Figures} figures @param {Rung} theirs @returns {{ to: Rung, reason: Reason } | null} */
+  #badIn(now, { packetsIn }, theirs) {
     const from = lowest(this.#in.rung, theirs);
-    if (packetsIn === 0 || this.#concealed > CONCEALED_UNHEARD) {
+    const isSilent = this.#silentSince !== null && now - this.#silentSince >= SILENT_MS;
+    if (packetsIn === 0 && !isSilent) return null;
+    if (isSilent || this.#concealed > CONCEALED_UNHEARD) {
       return from === "written" ? null : { to: step(from, -1), reason: "silent" };
     }
     if (this.#concealed <= CONCEALED_TOO_MUCH || heightOf(from) <= heightOf("voice")) return null;
@@ -325,7 +367,7 @@ function pictureOf(rung, available) {
 /** @param {number | null} spare @returns {Still} */
 function stillOf(spare) {
   // Small until it is known that more gets through: a still must not stand in the way of the voice.
-  const isTight = spare === null || spare < SPARE_KBPS;
+  const isTight = spare === null || spare < LARGE_STILL_KBPS;
   return isTight
     ? { width: 160, height: 120, quality: 0.5, mostBytes: 2000, everyMs: 3000 }
     : { width: 320, height: 240, quality: 0.5, mostBytes: 6000, everyMs: 3000 };

@@ -77,6 +77,9 @@ class FakeConnection {
   }
 }
 
+/** One path, looked for before it is known whom to. */
+const configOf = (iceServers) => ({ iceServers, bundlePolicy: "max-bundle", iceCandidatePoolSize: 1 });
+
 function transceiver(kind, track) {
   return {
     receiver: { track: { kind } },
@@ -174,7 +177,7 @@ test("the servers of the latest join are used", () => {
   const world = started();
   const servers = [{ urls: ["turn:turn.example"] }];
   world.call.adopt(joined({ ice_servers: servers }));
-  assert.deepEqual(world.made[0].config, { iceServers: servers });
+  assert.deepEqual(world.made[0].config, configOf(servers));
 });
 
 const fresh = [{ urls: ["turn:turn.example"], username: "later" }];
@@ -187,7 +190,7 @@ test("fresh credentials wait until a new path is looked for", async () => {
   await settled();
   assert.equal(connection.config, before);
   call.restart("p2");
-  assert.deepEqual(connection.config, { iceServers: fresh });
+  assert.deepEqual(connection.config, configOf(fresh));
 });
 
 test("a path that the other side looks for has fresh credentials on this side too", async () => {
@@ -202,14 +205,14 @@ test("a path that the other side looks for has fresh credentials on this side to
   assert.equal(connection.config, before);
   call.got(path("two"));
   await settled();
-  assert.deepEqual(connection.config, { iceServers: fresh });
+  assert.deepEqual(connection.config, configOf(fresh));
 });
 
 test("a rejoin brings fresh credentials to a connection that is kept and restarted", async () => {
   const { call, connection } = await offering();
   call.adopt(joined({ ice_servers: fresh }));
   assert.equal(connection.restarts, 1);
-  assert.deepEqual(connection.config, { iceServers: fresh });
+  assert.deepEqual(connection.config, configOf(fresh));
 });
 
 test("who waits for an offer takes it with the servers of the latest join", async () => {
@@ -220,7 +223,7 @@ test("who waits for an offer takes it with the servers of the latest join", asyn
   world.call.got(offer());
   await settled();
   assert.equal(world.made.length, 1);
-  assert.deepEqual(world.made[0].config, { iceServers: fresh });
+  assert.deepEqual(world.made[0].config, configOf(fresh));
 });
 
 test("two offers cross: the polite side gives way and answers", async () => {
@@ -424,15 +427,19 @@ test("a connection begun early is used by whoever comes last", async () => {
   world.call.prepare([]);
   await settled();
   world.made[0].onicecandidate({ candidate: { candidate: "c" } });
+  // As a browser does: what has been found stands in the description from then on.
+  world.made[0].localDescription.sdp += " c";
   await world.call.replaceTrack("video", { kind: "video", id: "cam" });
   assert.deepEqual(world.sent, []);
   world.call.adopt(joined());
   await settled();
   assert.equal(world.made.length, 1);
-  assert.deepEqual(world.sent.map(({ kind, to, epoch }) => [kind, to, epoch]), [
-    ["offer", "p2", 4],
-    ["candidate", "p2", 4],
+  assert.deepEqual(world.sent.map(({ kind, to, epoch, description }) => [kind, to, epoch, description.sdp]), [
+    ["offer", "p2", 4, "sdp 1 c"],
   ]);
+  world.made[0].onicecandidate({ candidate: { candidate: "d" } });
+  world.made[0].onicecandidate({ candidate: { candidate: "t", protocol: "tcp", type: "host" } });
+  assert.deepEqual(world.sent.slice(1).map(({ candidate }) => candidate.candidate), ["d"]);
   assert.equal(world.made[0].transceivers[1].sender.track.id, "cam");
 });
 

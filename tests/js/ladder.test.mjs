@@ -173,6 +173,22 @@ test("what was lost before the picture was left out says nothing of the voice al
   assert.equal(call.last(5, { ...stale, lossAt: 3 }).rung, "written");
 });
 
+test("a link that was away for a while leaves the call where it stood", () => {
+  for (const away of [3, 4, 5]) {
+    const call = climber();
+    call.run(15, fine);
+    const nothing = { ...fine, packetsIn: 0, concealed: 0.5, sent: 0 };
+    // The report of the time away, and an estimate that has to find itself again.
+    const back = { ...fine, available: 80, lossOut: 0.9, lossAt: 5, concealed: 0.15 };
+    const seen = [...call.run(away, nothing), ...call.run(2, back), ...call.run(20, fine)];
+    assert.deepEqual([...new Set(seen.flatMap(({ rung, ask }) => [rung, ask]))], ["full"], `${away} s`);
+  }
+  const call = climber();
+  call.run(15, fine);
+  call.run(4, { ...fine, packetsIn: 0 });
+  assert.equal(call.last(12, slow).rung, "voice");
+});
+
 test("by hand wins until it is given back", () => {
   const call = climber();
   call.run(15, fine);
@@ -228,6 +244,9 @@ test("stills that crawl are a reason not to try a picture", () => {
   assert.equal(call.last(8, slow).rung, "voice");
   assert.equal(call.last(100, { ...slow, spare: 30 }).rung, "voice");
   assert.equal(call.last(1, { ...slow, spare: 30 }).sending.still.width, 160);
+  // A link of 64 kbit/s lets stills through at once, and would not carry a picture.
+  const passable = call.last(100, { ...slow, spare: 70 });
+  assert.deepEqual([passable.rung, passable.sending.still.width], ["voice", 320]);
   assert.equal(call.last(15, { ...fine, spare: 500 }).rung, "small");
 });
 
