@@ -108,6 +108,10 @@ test-js: node_modules/.installed ## browser modules: types, and protocol objects
 bench: packages dev node_modules/.installed ## measured against its peers in the same run; tables out
 	@$(RUN) -m bench
 
+.PHONY: bench-media
+bench-media: packages dev node_modules/.installed ## the same for calls: set-up, recovery, speech on bad lines, relay, recording
+	@$(RUN) -m bench media
+
 .PHONY: packages
 packages: ## Debian packages of the tests: installed when root, named otherwise
 	@tools/packages.sh

@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark against its peers, one after the other, a table each."""
+"""`make bench`, `make bench-media`: benchmarks against their peers, one after the other, a table each."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import subprocess
 import sys
 
 BENCHMARKS = ("bench.relay", "bench.call_setup", "bench.pages", "bench.recording")
+MEDIA = (
+    "bench.call_setup",
+    "bench.recovery",
+    "bench.speech",
+    "bench.media_relay",
+    "bench.recording",
+)
 
 
 def main() -> int:
-    """Run all; a benchmark that breaks does not keep the others from running."""
+    """Run all, or with `media` those of calls; a benchmark that breaks does not keep the others from running."""
     broken = [
         name
-        for name in BENCHMARKS
+        for name in (MEDIA if sys.argv[1:] == ["media"] else BENCHMARKS)
         if subprocess.run([sys.executable, "-m", name], check=False).returncode
     ]
     if broken:

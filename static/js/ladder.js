@@ -80,8 +80,8 @@ const LOSS_AGAINST_VOICE = 0.7;
 const REPORTS_AGAINST_VOICE = 2;
 const REDUNDANT_FROM = 0.03;
 const REDUNDANT_UNTIL = 0.01;
-/** A still goes as fast as the whole link, and this is a voice in long packets sent twice (kbit/s). */
-const REDUNDANT_SPARE_KBPS = 30;
+/** Stills this slow leave no room for a voice that is sent twice (kbit/s). */
+const REDUNDANT_SPARE_KBPS = 20;
 const REDUNDANT_HOLD_MS = 20_000;
 const CONCEALED_TOO_MUCH = 0.1;
 /** Too bad to try the rungs in between. */
@@ -351,7 +351,7 @@ export function sendingOf(rung, figures, isVoiceUnwanted = false) {
 
 /** @param {number | null} spare */
 function narrowBitrate(spare) {
-  return spare === null || spare < REDUNDANT_SPARE_KBPS ? 12_000 : 16_000;
+  return spare === null || spare < LARGE_STILL_KBPS ? 12_000 : 16_000;
 }
 
 /** @param {Rung} rung @param {number | null} available @returns {Picture | null} */

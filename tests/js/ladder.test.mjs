@@ -231,8 +231,10 @@ test("voice is sent twice where packets are lost, but not where there is no room
   assert.equal(call.last(3, lossy).isRedundant, true);
   assert.equal(call.last(5, fine).isRedundant, true);
   assert.equal(call.last(5, { ...slow, lossOut: 0.15 }).isRedundant, false);
-  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 25 }).isRedundant, false);
-  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 50 }).isRedundant, true);
+  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 15 }).isRedundant, false);
+  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 25 }).isRedundant, true);
+  // Twice 12 kbit/s fits where twice 16 does not.
+  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 25 }).sending.voiceBitrate, 12_000);
   const again = climber();
   again.run(5, lossy);
   assert.equal(again.last(60, { ...middling, sent: 290 }).isRedundant, false);
