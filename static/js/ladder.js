@@ -80,8 +80,8 @@ const LOSS_AGAINST_VOICE = 0.7;
 const REPORTS_AGAINST_VOICE = 2;
 const REDUNDANT_FROM = 0.03;
 const REDUNDANT_UNTIL = 0.01;
-/** Stills this slow leave no room for a voice that is sent twice (kbit/s). */
-const REDUNDANT_SPARE_KBPS = 20;
+/** A still goes as fast as the whole link, and this is what a voice that is sent twice takes (kbit/s). */
+const REDUNDANT_SPARE_KBPS = 35;
 const REDUNDANT_HOLD_MS = 20_000;
 const CONCEALED_TOO_MUCH = 0.1;
 /** Too bad to try the rungs in between. */

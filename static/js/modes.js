@@ -70,7 +70,8 @@ export class StillLine {
   seen(number, now, roundTripMs) {
     if (number !== this.#number || !this.#isWaiting) return;
     this.#isWaiting = false;
-    // There and back is a round trip, whatever the size.
+    // There and back is a round trip, whatever the size; one from a time of long queues tells nothing.
+    if (now - this.#sentAt < roundTripMs) return;
     const passed = Math.max(LEAST_STILL_MS, now - this.#sentAt - roundTripMs);
     this.#remember((this.#characters * 8) / passed);
   }
