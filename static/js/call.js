@@ -211,6 +211,8 @@ export class Call {
 
   /** What the browser counts, of every connection that is up. @returns {Promise<Map<string, RTCStatsReport>>} */
   async reportsByPeer() {
+    // What ends beside the relay says nothing of the link.
+    if (!this.#isDirect) return new Map();
     const up = [...this.#connections].filter(([, connection]) => connection.state === "connected");
     const found = up.map(async ([participant, connection]) =>
       /** @type {const} */ ([participant, await connection.report()]),

@@ -13,6 +13,8 @@ const LAYERS = [
   { rid: "s", scaleResolutionDownBy: 2, maxBitrate: 150_000 },
   { rid: "l", maxBitrate: 1_000_000 },
 ].map((layer) => ({ ...layer, scalabilityMode: "L1T2" }));
+/** @type {Picture[]} */
+const PICTURES = ["none", "small", "large"];
 const KINDS = /** @type {const} */ (["audio", "video"]);
 
 /**
@@ -71,6 +73,8 @@ export class Forwarded {
   #timers = new Set();
   /** @type {Map<string, Picture>} */
   #wishes = new Map();
+  /** @type {Picture} */
+  #most = "large";
 
   /** @param {ForwardedParts} parts @param {MediaStream | null} [local] what the own tracks are heard and seen together as */
   constructor(parts, local = null) {
@@ -111,11 +115,19 @@ export class Forwarded {
     if (this.#in[at].awaited.size === 0) this.#closeBefore(this.#in[at]);
   }
 
+  /** What is sent and wanted at most: all, the small layer, voice alone. @param {Picture} most */
+  async limit(most) {
+    if (most === this.#most) return;
+    this.#most = most;
+    for (const participant of this.#wishes.keys()) this.#sendWish(participant, this.#wishOf(participant));
+    if (this.#out) await this.#applyLimit(this.#out);
+  }
+
   /** How much of somebody's picture is wanted. @param {string} participant @param {Picture} picture */
   wish(participant, picture) {
     if ((this.#wishes.get(participant) ?? "large") === picture) return;
     this.#wishes.set(participant, picture);
-    this.#sendWish(participant, picture);
+    this.#sendWish(participant, this.#wishOf(participant));
   }
 
   /** What the browser counts of every connection. */
@@ -167,6 +179,7 @@ export class Forwarded {
       this.#answered = this.#wanted;
       // What was switched over while it was being made.
       for (const kind of KINDS) await leg.senders.get(kind)?.replaceTrack(this.#tracks.get(kind) ?? null);
+      if (this.#most !== "large") await this.#applyLimit(leg);
       leg.pc.onconnectionstatechange = () => this.#watchOut(leg);
       this.#attempts.reset();
       this.#isPublishing = false;
@@ -206,7 +219,7 @@ export class Forwarded {
       this.#watched = key;
       this.#attempts.reset();
       this.#isSubscribing = false;
-      for (const participant of participants) this.#sendWish(participant, this.#wishes.get(participant) ?? "large");
+      for (const participant of participants) this.#sendWish(participant, this.#wishOf(participant));
       // Whoever never comes through must not keep the one before open for ever.
       this.#later(LOOK_AGAIN_MS, () => this.#closeBefore(leg));
       this.#work();
@@ -251,6 +264,23 @@ export class Forwarded {
     const at = this.#in.indexOf(leg);
     if (at < 1) return;
     for (const before of this.#in.splice(0, at)) before.close();
+  }
+
+  /** @param {string} participant @returns {Picture} */
+  #wishOf(participant) {
+    const wish = this.#wishes.get(participant) ?? "large";
+    return PICTURES.indexOf(wish) < PICTURES.indexOf(this.#most) ? wish : this.#most;
+  }
+
+  /** @param {Leg} leg */
+  async #applyLimit(leg) {
+    const sender = leg.senders.get("video");
+    const parameters = sender?.getParameters();
+    if (!sender || !parameters?.encodings?.length) return;
+    for (const encoding of parameters.encodings) {
+      encoding.active = this.#most === "large" || (this.#most === "small" && encoding.rid === "s");
+    }
+    await sender.setParameters(parameters);
   }
 
   /** @param {string} publisher @param {Picture} picture */

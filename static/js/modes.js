@@ -136,6 +136,15 @@ export class Modes {
     this.#own = START;
   }
 
+  /** Forget every connection, and tell the others that nothing holds back any more. */
+  begin() {
+    this.#pairs.clear();
+    this.#lines.clear();
+    this.#theirs.clear();
+    this.#own = { ...START, rung: "full" };
+    this.#parts.seat.tellMode(this.#own);
+  }
+
   /** By hand; null gives it back to the ladder. @param {Rung | null} rung */
   choose(rung) {
     this.#chosen = rung;

@@ -11,7 +11,13 @@ class FakeConnection {
 
   addTransceiver(trackOrKind, options) {
     const kind = trackOrKind.kind ?? trackOrKind;
-    const sender = { track: trackOrKind.kind ? trackOrKind : null, async replaceTrack(track) { this.track = track; } };
+    const sender = {
+      track: trackOrKind.kind ? trackOrKind : null,
+      encodings: (options.sendEncodings ?? []).map((each) => ({ ...each })),
+      async replaceTrack(track) { this.track = track; },
+      getParameters() { return { encodings: this.encodings.map((each) => ({ ...each })) }; },
+      async setParameters({ encodings }) { this.encodings = encodings; },
+    };
     const made = { kind, options, sender, receiver: { track: { kind } }, setCodecPreferences() {} };
     this.transceivers.push(made);
     return made;
@@ -156,6 +162,23 @@ test("a wish is told once, and again to a new connection", async () => {
   follow(["me", 1], ["a", 3]);
   await settle();
   assert.deepEqual(events().slice(-2), ["subscribe", "wish"]);
+  forwarded.close();
+});
+
+test("what is chosen by hand bounds what is sent and what is wanted", async () => {
+  const { forwarded, follow, made, asked } = setUp();
+  follow(["me", 1], ["a", 2]);
+  await settle();
+  const { sender } = made[0].transceivers[1];
+  forwarded.wish("a", "small");
+  await forwarded.limit("none");
+  assert.deepEqual(sender.encodings.map(({ active }) => active), [false, false]);
+  await forwarded.limit("small");
+  assert.deepEqual(sender.encodings.map(({ rid, active }) => [rid, active]), [["s", true], ["l", false]]);
+  await forwarded.limit("large");
+  assert.deepEqual(sender.encodings.map(({ active }) => active), [true, true]);
+  const wishes = asked.filter(([event]) => event === "wish").map(([, { picture }]) => picture);
+  assert.deepEqual(wishes, ["small", "none", "small", "small"]);
   forwarded.close();
 });
 

@@ -46,6 +46,9 @@ const QUALITY_MODES = /** @type {const} */ ({
   written: "written",
 });
 
+/** What a rung chosen by hand leaves of pictures in the relay. */
+const MOST_RELAYED = /** @type {const} */ ({ full: "large", small: "small", voice: "none", written: "none" });
+
 const ownStream = new MediaStream();
 const live = new Live({ giveUpAfterMs: 120_000 });
 const renewals = new Attempts({ most: 4, firstMs: 500, longestMs: 4000 });
@@ -262,6 +265,8 @@ function gotWay({ media: to, publishers }) {
   const isOther = to !== way.media;
   way = { media: to, publishers };
   if (isOther) stayOnBoth();
+  // There the relay fits every picture to every link: the ladder is for two.
+  if (isOther) modes.begin();
   if (to === "relay") {
     call.pause();
     forwarded.follow({ own, epoch: ownEpoch, publishers });
@@ -579,6 +584,7 @@ const modeChoice = find("[data-role=choose-mode]", HTMLSelectElement);
 modeChoice.addEventListener("change", () => {
   const rung = /** @type {import("../ladder.js").Rung | ""} */ (modeChoice.value);
   modes.choose(rung || null);
+  void forwarded.limit(MOST_RELAYED[rung || "full"]);
 });
 chatForm.addEventListener("submit", (event) => {
   event.preventDefault();
