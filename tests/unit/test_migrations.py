@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from telemed.core.audit import AuditTag
 from telemed.core.db import Database
 from telemed.migrations import all_metadata, bring_to, is_current, migrate
 from tests.servers import Postgres
@@ -116,10 +117,13 @@ async def test_the_audit_chain_keeps_its_rows_and_its_guards_when_new_acts_are_n
         await connection.execute(text(ACT), old)
     await migrate(database)
     async with database.engine.begin() as connection:
-        new = {"sequence": 2, "tag": "recording:read", "hash": "b"}
-        await connection.execute(text(ACT), new)
+        for sequence, tag in enumerate(AuditTag, start=2):
+            new = {"sequence": sequence, "tag": tag.value, "hash": str(sequence)}
+            await connection.execute(text(ACT), new)
         found = await connection.execute(text("SELECT sequence, tag, hash FROM audit_record"))
-        assert sorted(found.all()) == [tuple(old.values()), tuple(new.values())]
+        rows = sorted(found.all())
+    assert rows[0] == tuple(old.values())
+    assert [row.tag for row in rows[1:]] == [tag.value for tag in AuditTag]
     for spoilt in (
         "UPDATE audit_record SET subject = 'x'",
         "DELETE FROM audit_record",
@@ -128,7 +132,7 @@ async def test_the_audit_chain_keeps_its_rows_and_its_guards_when_new_acts_are_n
         with pytest.raises(DBAPIError):
             async with database.engine.begin() as connection:
                 await connection.execute(text(spoilt))
-    made_up = {"sequence": 3, "tag": "made:up", "hash": "c"}
+    made_up = {"sequence": 999, "tag": "made:up", "hash": "c"}
     with pytest.raises(IntegrityError):
         async with database.engine.begin() as connection:
             await connection.execute(text(ACT), made_up)
