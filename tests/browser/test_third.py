@@ -132,6 +132,7 @@ def meeting(tmp_path: Path, chromium: Chromium) -> Iterator[Meeting]:
     pages = {}
     for who, token in prepared.tokens.items():
         page = pages[who] = visitors[who].new()
+        page.set_default_timeout(PATIENCE_MILLISECONDS)
         cookie: Any = {"name": "telemed", "value": token, "url": server.origin}
         page.context.add_cookies([cookie])
         page.add_init_script(COUNT_CONNECTIONS)
