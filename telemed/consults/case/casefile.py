@@ -46,6 +46,7 @@ class CaseFile:
     moments: Sequence[Moment]
     lines: Sequence[Line]
     earlier: int | None
+    is_past: bool
     step: Step
     last_event: int
 
@@ -103,6 +104,7 @@ async def open_case(
         moments=tell(events, people),
         lines=lines.shown,
         earlier=lines.earlier,
+        is_past=before is not None,
         step=step_of(consult.state, side),
         last_event=events[-1].number if events else 0,
     )

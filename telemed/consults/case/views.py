@@ -104,8 +104,7 @@ async def show(request: web.Request) -> web.Response:
         if may(actor, Action.WORKLIST) and await find_preview(work, actor, uid):
             return see_other(request, f"/worklist?case={uid}")
         raise
-    context = await _context(request, case, query.view)
-    return page(request, _PAGE, **context, is_past=query.before is not None)
+    return page(request, _PAGE, **await _context(request, case, query.view))
 
 
 async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) -> dict[str, Any]:
