@@ -8,7 +8,8 @@ from __future__ import annotations
 from importlib.metadata import version
 
 import pytest
-from aiortc import RTCPeerConnection
+from aioice import ice
+from aiortc import RTCPeerConnection, rtp
 from aiortc.codecs import CODECS, HEADER_EXTENSIONS
 from pylibsrtp import Session
 from pylibsrtp._binding import ffi, lib
@@ -41,6 +42,23 @@ def test_the_lists_that_are_negotiated_from_can_be_added_to() -> None:
     assert {dialect.MID, dialect.SEND_TIME, dialect.RID, dialect.REPAIRED_RID} < set(uris)
 
 
+async def test_addresses_are_gathered_by_a_name_that_can_be_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ice, "get_host_addresses", lambda **_kinds: ["127.0.0.1"])
+    connection = ice.Connection(ice_controlling=True)
+    await connection.gather_candidates()
+    hosts = {candidate.host for candidate in connection.local_candidates}
+    await connection.close()
+    assert hosts == {"127.0.0.1"}
+
+
+def test_control_packets_are_written_and_read() -> None:
+    packet = rtp.pack_rtcp_packet(205, 15, b"some")
+    assert packet == bytes([0x80 | 15, 205, 0, 1]) + b"some"
+    assert rtp.unpack_remb_fci(rtp.pack_remb_fci(300_000, [7]))[1] == [7]
+
+
 async def test_a_connection_has_what_a_link_takes(
     relay: LocalRooms, publish: Publish, watch: Watch
 ) -> None:
@@ -53,6 +71,8 @@ async def test_a_connection_has_what_a_link_takes(
     pair = ice._nominated[1]
     assert pair.protocol in ice._protocols
     assert pair.remote_addr[1] > 0
+    assert callable(pair.protocol.datagram_received)
+    assert callable(dtls.transport.stop)
     copied = pair.protocol.transport.get_extra_info("socket").dup()
     assert copied.fileno() >= 0
     copied.close()

@@ -170,6 +170,39 @@ async def test_genuine_packets_full_of_nonsense_are_dropped(
     assert stats.publishers[0].packets_dropped + stats.viewers[0].packets_dropped > 0
 
 
+async def test_a_flood_of_one_publisher_is_cut_and_others_are_heard(
+    publish: Publish, watch: Watch, relay: LocalRooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PUBLISHED_BYTES_A_SECOND", 0.0)
+    monkeypatch.setattr(limits, "PUBLISHED_BYTES_AT_ONCE", 20_000.0)
+    flooding, calm = await publish("doctor"), await publish("nurse")
+    await watch("trainee", "doctor")
+    of_calm = await watch("trainer", "nurse")
+    for number in range(60):
+        await flooding.send_picture(number, picture(number, key=True, fill=1000))
+    for number in range(5):
+        await calm.send_picture(number, picture(number, key=True))
+    await of_calm.gets("video", 5)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (await relay.get_stats(ROOM)).publishers[0].packets_received < 60:  # noqa: ASYNC110 - it tells no event
+            await asyncio.sleep(0)
+    stats = await relay.get_stats(ROOM)
+    assert 0 < stats.viewers[0].packets_sent < 20
+    assert all(each.is_connected for each in stats.publishers)
+
+
+async def test_layers_and_streams_that_a_publisher_makes_up_are_bounded(
+    publish: Publish, watch: Watch, relay: LocalRooms
+) -> None:
+    publisher, viewer = await publish(), await watch()
+    for number, rid in enumerate("abcdefghijklmnopqrstuvwxyz"):
+        await publisher.send_picture(number, picture(number, key=True), rid=rid)
+    await reaches(publisher, viewer)
+    known = relay._rooms[ROOM].publishers["doctor"]
+    assert len(known.tracks["video"].layers) <= limits.LAYERS_OF_A_TRACK
+    assert len(known._streams) <= limits.STREAMS_OF_A_PUBLISHER
+
+
 async def test_a_viewer_who_asks_for_everything_again_gets_a_share(
     publish: Publish, watch: Watch
 ) -> None:
