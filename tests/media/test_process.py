@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator
+from typing import get_args
 
 import pytest
 
@@ -14,7 +15,7 @@ from telemed.core.errors import Conflict, Invalid, Missing, Unavailable
 from telemed.media.relay import control
 from telemed.media.relay.local import LocalRooms
 from telemed.media.relay.process import RelayProcess
-from telemed.media.relay.worker import Worker
+from telemed.media.relay.worker import CALLS, Worker
 from telemed.media.rooms import MediaRooms, Picture, Wish
 from tests.media.peers import SyntheticPublisher, SyntheticViewer, picture
 
@@ -46,6 +47,10 @@ async def test_media_passes_through_the_process(process: RelayProcess) -> None:
     await rooms.close_room("room")
     await publisher.close()
     await viewer.close()
+
+
+def test_every_call_has_an_answer() -> None:
+    assert set(CALLS) == set(get_args(control.Call))
 
 
 async def test_refusals_are_the_same_from_afar(process: RelayProcess) -> None:

@@ -12,7 +12,8 @@ import json
 import logging
 import socket
 import sys
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -25,30 +26,33 @@ from telemed.media.rooms import IceServer, Wish
 log = logging.getLogger(__name__)
 
 
-async def call(rooms: LocalRooms, asked: control.Call) -> Any:  # noqa: C901, PLR0911 - one each
-    """Carry out one call; what is answered."""
-    match asked:
-        case control.OpenRoom(room=room):
-            return await rooms.open_room(room)
-        case control.CloseRoom(room=room):
-            return await rooms.close_room(room)
-        case control.Publish(room=room, name=name, offer=offer):
-            return await rooms.publish(room, name, offer)
-        case control.Subscribe(room=room, name=name, offer=offer, publishers=publishers):
-            return await rooms.subscribe(room, name, offer, publishers)
-        case control.SetWish(room=room, viewer=viewer, publisher=publisher) as wish:
-            wanted = Wish(wish.picture, wish.redundancy)
-            return await rooms.set_wish(room, viewer, publisher, wanted)
-        case control.Leave(room=room, name=name):
-            return await rooms.leave(room, name)
-        case control.GetStats(room=room):
-            return dataclasses.asdict(await rooms.get_stats(room))
-        case control.StartRecording(room=room, directory=directory, stem=stem):
-            return await rooms.start_recording(room, directory, stem)
-        case control.SetRecording(room=room, names=names, is_paused=is_paused):
-            return await rooms.set_recording(room, names, is_paused=is_paused)
-        case control.EndRecording(room=room):
-            return await rooms.end_recording(room)
+async def _set_wish(rooms: LocalRooms, asked: control.SetWish) -> None:
+    wanted = Wish(asked.picture, asked.redundancy)
+    await rooms.set_wish(asked.room, asked.viewer, asked.publisher, wanted)
+
+
+async def _get_stats(rooms: LocalRooms, asked: control.GetStats) -> dict[str, Any]:
+    return dataclasses.asdict(await rooms.get_stats(asked.room))
+
+
+CALLS: Final[dict[type[control.Message], Callable[[LocalRooms, Any], Awaitable[Any]]]] = {
+    control.OpenRoom: lambda rooms, asked: rooms.open_room(asked.room),
+    control.CloseRoom: lambda rooms, asked: rooms.close_room(asked.room),
+    control.Publish: lambda rooms, asked: rooms.publish(asked.room, asked.name, asked.offer),
+    control.Subscribe: lambda rooms, asked: rooms.subscribe(
+        asked.room, asked.name, asked.offer, asked.publishers
+    ),
+    control.SetWish: _set_wish,
+    control.Leave: lambda rooms, asked: rooms.leave(asked.room, asked.name),
+    control.GetStats: _get_stats,
+    control.StartRecording: lambda rooms, asked: rooms.start_recording(
+        asked.room, asked.directory, asked.stem
+    ),
+    control.SetRecording: lambda rooms, asked: rooms.set_recording(
+        asked.room, asked.names, is_paused=asked.is_paused
+    ),
+    control.EndRecording: lambda rooms, asked: rooms.end_recording(asked.room),
+}
 
 
 class Worker:
@@ -75,7 +79,7 @@ class Worker:
 
     async def _answer(self, request: control.Request) -> None:
         try:
-            result = await call(self._rooms, request.call)
+            result = await CALLS[type(request.call)](self._rooms, request.call)
             answer = control.Answer(number=request.number, result=result)
         except TelemedError as error:
             refusal = control.Refusal(
