@@ -30,7 +30,8 @@ class ArrivalLog:
         if self._newest is None:
             self._newest = self._next = number + 0x10000
         unwrapped = self._newest + signed16(number - self._newest)
-        if unwrapped <= self._newest - MOST_PACKETS or len(self._arrivals) >= 4 * MOST_PACKETS:
+        # What is older has been told as lost, and telling it again would tell its neighbours so too.
+        if unwrapped < self._next or len(self._arrivals) >= 4 * MOST_PACKETS:
             return
         self._newest = max(self._newest, unwrapped)
         self._arrivals[unwrapped] = microseconds
@@ -39,7 +40,7 @@ class ArrivalLog:
         """The body of one feedback packet for all that came since the last; None for nothing."""
         if not self._arrivals or self._newest is None:
             return None
-        base = max(min(self._next, *self._arrivals), self._newest - MOST_PACKETS + 1)
+        base = max(self._next, self._newest - MOST_PACKETS + 1)
         numbers = range(base, self._newest + 1)
         first = next(self._arrivals[number] for number in numbers if number in self._arrivals)
         reference = first // REFERENCE_MICROSECONDS

@@ -45,7 +45,7 @@ class Link:
     """A peer connection and the packets that pass through it."""
 
     def __init__(
-        self, ice_servers: Sequence[IceServer], *, sink: Callable[[bytes, bool], None]
+        self, ice_servers: Sequence[IceServer], *, sink: Callable[[bytes, bool, float], None]
     ) -> None:
         self._sink = sink
         servers = [
@@ -91,19 +91,20 @@ class Link:
 
     def _receiver(self, pass_on: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
         def receive(data: bytes, address: Any) -> None:
+            now = time.monotonic()
             if not data or len(data) > limits.DATAGRAM_BYTES:
                 self.dropped += 1
             elif data[0] in SRTP:
                 if self.is_ready:
-                    self._unprotect(data)
-            elif self._may_shake_hands(data[0], address):
+                    self._unprotect(data, now)
+            elif self._may_shake_hands(data[0], address, now):
                 pass_on(data, address)
             else:
                 self.dropped += 1
 
         return receive
 
-    def _may_shake_hands(self, first: int, address: Any) -> bool:
+    def _may_shake_hands(self, first: int, address: Any, now: float) -> bool:
         pair = self._ice._nominated.get(1)  # noqa: SLF001 - held by the contract test
         is_known = pair is not None and pair.remote_addr == tuple(address[:2])
         # STUN may come from anywhere, DTLS only along the way that STUN has proved (RFC 7983).
@@ -113,7 +114,7 @@ class Link:
         if self._ice._queue.qsize() > limits.WAITING_HANDSHAKES:  # noqa: SLF001 - contract test
             return False
         bucket = self._handshakes if is_known else self._strangers
-        return bucket.take(1, time.monotonic())
+        return bucket.take(1, now)
 
     def open(self) -> None:
         """The handshake is done: packets pass from now on."""
@@ -124,7 +125,7 @@ class Link:
         self._sending = dtls._tx_srtp._srtp[0]  # noqa: SLF001 - held by the contract test
         self.is_ready = True
 
-    def _unprotect(self, data: bytes) -> None:
+    def _unprotect(self, data: bytes, now: float) -> None:
         size = len(data)
         if size < 12:
             self.dropped += 1
@@ -138,7 +139,7 @@ class Link:
             return
         self.received += 1
         try:
-            self._sink(_IN_VIEW[0 : _LENGTH[0]], is_control)
+            self._sink(_IN_VIEW[0 : _LENGTH[0]], is_control, now)
         except (IndexError, ValueError):
             # Genuine, but not what its kind should look like.
             self.dropped += 1

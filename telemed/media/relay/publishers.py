@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import struct
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -82,13 +81,17 @@ class Publisher:
                 if encoding.rtx:
                     self._streams[encoding.rtx.ssrc] = layer
 
-    def _receive(self, packet: bytes, is_control: bool) -> None:  # noqa: FBT001 - a callback
+    def _receive(
+        self,
+        packet: bytes,
+        is_control: bool,  # noqa: FBT001 - a callback
+        now: float,
+    ) -> None:
         if is_control:
             for each in rtp.RtcpPacket.parse(packet):
                 if isinstance(each, rtp.RtcpSrPacket):
                     self._note_report(each)
             return
-        now = time.monotonic()
         if not self._ingress.take(len(packet), now):
             return
         layer, at = self._route(packet, now)

@@ -120,10 +120,14 @@ class Viewer:
             if outlet.track is track:
                 outlet.close()
 
-    def _receive(self, packet: bytes, is_control: bool) -> None:  # noqa: FBT001 - a callback
+    def _receive(
+        self,
+        packet: bytes,
+        is_control: bool,  # noqa: FBT001 - a callback
+        now: float,
+    ) -> None:
         if not is_control:
             return
-        now = time.monotonic()
         for each in rtp.RtcpPacket.parse(packet):
             if isinstance(each, rtp.RtcpRrPacket | rtp.RtcpSrPacket):
                 for report in each.reports:
