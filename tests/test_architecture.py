@@ -35,7 +35,7 @@ HOUSE = House(
         "keys": ("telemed.keys",),
         "rules": ("telemed.*",),
         "rows": (
-            *("telemed.*.models", "telemed.*.repository", "telemed.signaling.protocol"),
+            *("telemed.*.models", "telemed.*.repository", "telemed.signaling.protocol*"),
             # What a patient's papers say: values, without a database.
             *("telemed.patients.identity", "telemed.patients.intake", "telemed.patients.birth"),
             *(
@@ -49,7 +49,7 @@ HOUSE = House(
             "telemed",
             "telemed.core.errors",
             "telemed.*.lifecycle",
-            "telemed.accounts.permissions",
+            "telemed.accounts.permissions*",
             "telemed.consults.triage",
         ),
     },

@@ -101,9 +101,16 @@ def _problem(importer: str, target: str, house: House) -> str:
         return _problem_outside(importer, package, house)
     if house.rank(target) < house.rank(importer):
         return f"{house.level(importer)} may not use {house.level(target)}"
-    if house.level(importer) == house.pure and target not in house.pure_may_use:
+    if house.level(importer) == house.pure and not _is_for_pure(importer, target, house):
         return "pure modules stand alone"
     return _problem_between_rooms(importer, target, house)
+
+
+def _is_for_pure(importer: str, target: str, house: House) -> bool:
+    """Shared by all pure modules, or another part of the importer's own pure package."""
+    above = importer.rpartition(".")[0]
+    package = above if house.level(above) == house.pure else importer
+    return target in house.pure_may_use or target.startswith(f"{package}.")
 
 
 def _problem_outside(importer: str, package: str, house: House) -> str:

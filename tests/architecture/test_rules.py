@@ -49,6 +49,8 @@ def in_file(path: str, text: str) -> list[Source]:
         ("consults/lifecycle", "import sqlmodel"),
         ("consults/lifecycle", "from telemed.core.db import UnitOfWork"),
         ("accounts/permissions", "from telemed.consults.lifecycle import ConsultState"),
+        ("accounts/permissions/rules", "from telemed.consults.lifecycle import ConsultState"),
+        ("accounts/permissions/rules", "from telemed.accounts.permissions import may"),
         ("patients/service", "from telemed.consults.models import Consult"),
         ("imaging/service", "from telemed.scheduling.service import book"),
         ("consults/service", "from telemed.patients.repository import get_patient"),
@@ -60,6 +62,7 @@ def in_file(path: str, text: str) -> list[Source]:
         ("keys", "from telemed.web.rendering import Renderer"),
         ("consults/service", "from ..patients import models"),
         ("signaling/protocol", "from telemed.consults.service import claim"),
+        ("signaling/protocol/room", "from telemed.consults.service import claim"),
     ],
 )
 def test_an_import_against_the_house_is_found(path: str, line: str) -> None:
@@ -83,6 +86,8 @@ def test_an_import_against_the_house_is_found(path: str, line: str) -> None:
         ("patients/service", "from telemed.consults.lifecycle import ConsultState"),
         ("core/db", "import sqlalchemy"),
         ("consults/lifecycle", "from enum import StrEnum"),
+        ("accounts/permissions", "from telemed.accounts.permissions.rules import allows"),
+        ("accounts/permissions/rules", "from telemed.accounts.permissions.facts import Actor"),
         ("web/routing", "from telemed.accounts.service import resolve_login"),
         ("keys", "if TYPE_CHECKING:\n    from telemed.web.rendering import Renderer"),
     ],

@@ -1,0 +1,157 @@
+"""The signalling protocol as data: event names, limits, one frozen model per event. No sockets here.
+
+Use it from here; the models lie by what they are about. `docs/protocol.md` is the same thing in
+words; a change here is a change there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from telemed.signaling.protocol.base import (
+    LIMITS,
+    MAX_CHANNELS,
+    MAX_EVENTS_PER_ANSWER,
+    MAX_MESSAGE_BYTES,
+    MAX_NUMBER,
+    PROTOCOL_VERSION,
+    SOCKET_PATH,
+    InSession,
+    Message,
+    Probe,
+    Rate,
+    Unwatch,
+    Watch,
+)
+from telemed.signaling.protocol.media import (
+    MAX_CANDIDATE,
+    MAX_MEDIA_SECTIONS,
+    MAX_SDP_BYTES,
+    MAX_SDP_LINE,
+    MAX_SDP_LINES,
+    Answer,
+    Ice,
+    Offer,
+    PictureWish,
+    Publish,
+    Signal,
+    Subscribe,
+    TrickledCandidate,
+)
+from telemed.signaling.protocol.people import (
+    DeclineRing,
+    FindPeople,
+    Invite,
+    Remove,
+    Ring,
+)
+from telemed.signaling.protocol.recording import (
+    Record,
+    RecordAnswer,
+    RecordWithdraw,
+)
+from telemed.signaling.protocol.room import (
+    MAX_CHAT,
+    MAX_STILL,
+    Chat,
+    End,
+    Join,
+    Leave,
+    Mode,
+    PictureAnswer,
+    PictureAsk,
+    Replay,
+    State,
+    Still,
+    StillSeen,
+)
+
+__all__ = [
+    "EVENTS",
+    "LIMITS",
+    "MAX_CANDIDATE",
+    "MAX_CHANNELS",
+    "MAX_CHAT",
+    "MAX_EVENTS_PER_ANSWER",
+    "MAX_MEDIA_SECTIONS",
+    "MAX_MESSAGE_BYTES",
+    "MAX_NUMBER",
+    "MAX_SDP_BYTES",
+    "MAX_SDP_LINE",
+    "MAX_SDP_LINES",
+    "MAX_STILL",
+    "PROTOCOL_VERSION",
+    "SOCKET_PATH",
+    "Answer",
+    "Chat",
+    "DeclineRing",
+    "End",
+    "FindPeople",
+    "Ice",
+    "InSession",
+    "Invite",
+    "Join",
+    "Leave",
+    "Message",
+    "Mode",
+    "Offer",
+    "PictureAnswer",
+    "PictureAsk",
+    "PictureWish",
+    "Probe",
+    "Publish",
+    "Rate",
+    "Record",
+    "RecordAnswer",
+    "RecordWithdraw",
+    "Remove",
+    "Replay",
+    "Ring",
+    "Signal",
+    "State",
+    "Still",
+    "StillSeen",
+    "Subscribe",
+    "TrickledCandidate",
+    "Unwatch",
+    "Watch",
+]
+
+EVENTS: Final[Mapping[str, type[Message]]] = MappingProxyType(
+    {
+        "probe": Probe,
+        "channel:watch": Watch,
+        "channel:unwatch": Unwatch,
+        "session:join": Join,
+        "session:replay": Replay,
+        "session:offer": Offer,
+        "session:answer": Answer,
+        "session:candidate": TrickledCandidate,
+        "session:publish": Publish,
+        "session:subscribe": Subscribe,
+        "session:wish": PictureWish,
+        "session:state": State,
+        "session:mode": Mode,
+        "session:still": Still,
+        "session:still-seen": StillSeen,
+        "session:picture-ask": PictureAsk,
+        "session:picture-answer": PictureAnswer,
+        "session:chat": Chat,
+        "session:leave": Leave,
+        "session:ice": Ice,
+        "session:ring": Ring,
+        "session:find-people": FindPeople,
+        "session:invite": Invite,
+        "session:remove": Remove,
+        "session:decline-ring": DeclineRing,
+        "session:end": End,
+        "session:record-ask": Record,
+        "session:record-answer": RecordAnswer,
+        "session:record-withdraw": RecordWithdraw,
+        "session:record-pause": Record,
+        "session:record-resume": Record,
+        "session:record-stop": Record,
+    }
+)
