@@ -25,6 +25,9 @@ VIDEO_CLOCK: Final = 90_000
 HEADER_BYTES: Final = 12
 # A switch that the two clocks do not agree about continues a hundredth of a second later.
 STEP_TICKS: Final = 300
+# A key frame that does not come is asked for again, less and less often.
+FIRST_PATIENCE_SECONDS: Final = 0.3
+LONGEST_PATIENCE_SECONDS: Final = 2.4
 
 
 class Stream:
@@ -184,6 +187,8 @@ class PictureOutlet:
         self._numbers = Renumbering(secrets.randbelow(1 << 14))
         self._shift = 0
         self._sent_at = 0.0
+        self._asked_at = 0.0
+        self._patience = FIRST_PATIENCE_SECONDS
 
     def start(self, codecs: Sequence[Any], extensions: dict[str, int], mid: str) -> None:
         """The viewer is there and needs a whole picture."""
@@ -191,6 +196,7 @@ class PictureOutlet:
         rtx = (c.payloadType for c in codecs if is_rtx(c) and c.parameters.get("apt") == kind)
         self.stream.agree(kind, next(rtx, None), extensions, mid)
         self.track.outlets.append(self)
+        self._asked_at = time.monotonic()
         self.track.ask_for_key_frame()
 
     @property
@@ -209,6 +215,22 @@ class PictureOutlet:
         self._numbers.most_temporal = temporal
         if self.current is not layer or was_paused:
             self.track.ask_for_key_frame(layer)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing can be shown, or nothing larger, before a key frame comes."""
+        if self.is_paused:
+            return False
+        return self.current is None or self.wanted not in (None, self.current)
+
+    def press(self, now: float) -> None:
+        """Ask again for what is waited for: the first asking, or the key frame, may be lost."""
+        if not self.is_waiting:
+            self._asked_at, self._patience = now, FIRST_PATIENCE_SECONDS
+        elif now - self._asked_at > self._patience:
+            self._asked_at = now
+            self._patience = min(2 * self._patience, LONGEST_PATIENCE_SECONDS)
+            self.track.press_for_key_frame(self.wanted, now)
 
     def pause(self) -> None:
         """Voice only, until something is chosen."""

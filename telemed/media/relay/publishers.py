@@ -121,7 +121,7 @@ class Publisher:
         end = len(packet) - (packet[-1] if first & 0x20 else 0)
         if end <= at:
             if layer.ssrc == ssrc:
-                layer.count(number, now)
+                layer.count(number, timestamp, now)
             return
         payload = packet[at:end]
         if (repaired := self._repairs.get(kind)) is not None:
@@ -131,7 +131,7 @@ class Publisher:
             if number not in layer.missing:
                 # What is not missed is a probe of the way.
                 return
-        layer.count(number, now)
+        layer.count(number, timestamp, now)
         if kind in layer.track.payload_types:
             media = Media(kind, number, timestamp, second >> 7, payload)
             layer.track.spread(layer, media, now)

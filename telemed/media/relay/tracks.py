@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from aiortc import rtp
 
 from telemed.media.relay import limits
+from telemed.media.relay.jitter import Jitter
 from telemed.media.relay.packets import TEMPORAL_LAYERS, Media, read_vp8, signed16
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ ALIVE_SECONDS: Final = 1.0
 RATE_SECONDS: Final = 0.5
 OVERHEAD_BYTES: Final = 40
 SMALLEST_PICTURE: Final = 2
+VIDEO_CLOCK: Final = 90_000
+VOICE_CLOCK: Final = 48_000
 
 
 class Outlet(Protocol):
@@ -59,6 +62,7 @@ class Layer:
         self.missing: dict[int, Missing] = {}
         self.key_asked_at = -KEY_FRAME_PAUSE_SECONDS
         self.key_timer: asyncio.TimerHandle | None = None
+        self._jitter = Jitter(VIDEO_CLOCK if track.is_video else VOICE_CLOCK)
         self._bytes = [0] * TEMPORAL_LAYERS
         self._measured_at = time.monotonic()
         self._highest: int | None = None
@@ -66,17 +70,19 @@ class Layer:
         self._report_ntp = 0
         self._report_at = 0.0
 
-    def count(self, number: int, now: float) -> None:
+    def count(self, number: int, timestamp: int, now: float) -> None:
         """Note that a packet came. What is skipped is asked for again."""
         if self._highest is None:
             self._highest = self._first = number + 0x10000
             self._count = 1
+            self._jitter.note(timestamp, now)
             return
         ahead = signed16(number - self._highest)
         self._count += 1
         if ahead <= 0:
             self.missing.pop(number, None)
             return
+        self._jitter.note(timestamp, now)
         if 1 < ahead < 200 and self.track.is_video and len(self.missing) < MOST_MISSING:
             skipped = [(self._highest + step) & 0xFFFF for step in range(1, ahead)]
             self.missing.update((each, Missing(now)) for each in skipped)
@@ -118,7 +124,7 @@ class Layer:
         self.clock = (info.ntp_timestamp / 2**32, info.rtp_timestamp)
 
     def reception(self) -> rtp.RtcpReceiverInfo | None:
-        """What a receiver report says of this layer since the last; its jitter is not measured."""
+        """What a receiver report says of this layer since the last."""
         if self._highest is None:
             return None
         expected = self._highest - self._first + 1
@@ -131,7 +137,7 @@ class Layer:
             fraction_lost=max(0, min(255, 256 * lost // wanted)) if wanted > 0 else 0,
             packets_lost=max(0, min(expected - self._count, 0x7FFFFF)),
             highest_sequence=self._highest & 0xFFFFFFFF,
-            jitter=0,
+            jitter=self._jitter.value,
             lsr=self._report_ntp,
             dlsr=delay & 0xFFFFFFFF,
         )
@@ -177,13 +183,23 @@ class Track:
         now = time.monotonic()
         for each in [layer] if layer else list(self.layers.values()):
             if now - each.key_asked_at > KEY_FRAME_PAUSE_SECONDS:
-                each.key_asked_at = now
-                packet = rtp.RtcpPsfbPacket(fmt=1, ssrc=self._ssrc, media_ssrc=each.ssrc)
-                self._link.send_control(bytes(packet))
+                self._ask(each, now)
             elif each.key_timer is None:
                 wait = each.key_asked_at + KEY_FRAME_PAUSE_SECONDS + 0.01 - now
                 later: Callable[[Layer], None] = self._ask_later
                 each.key_timer = asyncio.get_running_loop().call_later(wait, later, each)
+
+    def press_for_key_frame(self, layer: Layer | None, now: float) -> None:
+        """Ask once more for a whole picture of one layer, or of all, that are being sent."""
+        for each in [layer] if layer else list(self.layers.values()):
+            is_asked = each.key_timer or now - each.key_asked_at <= KEY_FRAME_PAUSE_SECONDS
+            if not is_asked and now - each.heard_at < ALIVE_SECONDS:
+                self._ask(each, now)
+
+    def _ask(self, layer: Layer, now: float) -> None:
+        layer.key_asked_at = now
+        packet = rtp.RtcpPsfbPacket(fmt=1, ssrc=self._ssrc, media_ssrc=layer.ssrc)
+        self._link.send_control(bytes(packet))
 
     def _ask_later(self, layer: Layer) -> None:
         layer.key_timer = None

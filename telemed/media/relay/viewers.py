@@ -160,6 +160,8 @@ class Viewer:
         """Every 50 ms: padding while a probe runs; now and then the choice of layers."""
         if not self.link.is_ready:
             return
+        for picture in self._pictures.values():
+            picture.press(now)
         if count % ALLOCATE_TICKS == 0:
             self._leave_dead_layers(now)
             if now - self._estimated_at < STALE_SECONDS:
