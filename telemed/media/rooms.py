@@ -26,8 +26,9 @@ class Picture(StrEnum):
 
 
 class Redundancy(StrEnum):
-    """How voice goes to one viewer: as it came, each packet twice, or each once."""
+    """How voice goes to one viewer: as its losses ask for; as it came; each packet twice, or once."""
 
+    AUTO = "auto"
     PASS = "pass"  # noqa: S105 - no password
     MAKE = "make"
     STRIP = "strip"
@@ -38,7 +39,7 @@ class Wish:
     """What one viewer wants of one publisher. Voice always comes."""
 
     picture: Picture = Picture.LARGE
-    redundancy: Redundancy = Redundancy.PASS
+    redundancy: Redundancy = Redundancy.AUTO
 
 
 @dataclass(frozen=True)

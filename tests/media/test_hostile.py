@@ -18,7 +18,8 @@ from telemed.media.relay import limits
 from telemed.media.relay.feedback import MOST_PACKETS, ArrivalLog
 from telemed.media.relay.local import LocalRooms
 from telemed.media.relay.offers import check_offer, without_candidates
-from telemed.media.relay.packets import read_extensions, read_vp8, red_primary
+from telemed.media.relay.packets import read_extensions, read_vp8
+from telemed.media.relay.redundancy import unpack
 from tests.media.conftest import ROOM, Publish, Watch
 from tests.media.peers import PATIENCE_SECONDS, SyntheticPublisher, SyntheticViewer, picture
 
@@ -219,7 +220,7 @@ async def test_a_viewer_who_asks_for_everything_again_gets_a_share(
     assert 0 < len(viewer.packets["rtx"]) < 40
 
 
-@pytest.mark.parametrize("reader", [read_vp8, red_primary])
+@pytest.mark.parametrize("reader", [read_vp8, unpack])
 def test_readers_raise_nothing_unexpected(reader: Any) -> None:
     made_up = random.Random(5)
     for _ in range(5000):

@@ -13,7 +13,8 @@ from aiortc.codecs import is_rtx
 from telemed.media.relay import dialect
 from telemed.media.relay.history import History, Sent
 from telemed.media.relay.link import OUT
-from telemed.media.relay.packets import LONG, RTP, WORD, Media, Vp8, make_red, red_primary
+from telemed.media.relay.packets import LONG, RTP, WORD, Media, Vp8
+from telemed.media.relay.redundancy import pack
 from telemed.media.relay.renumbering import Numbered, Renumbering
 from telemed.media.rooms import Redundancy
 
@@ -128,7 +129,8 @@ class VoiceOutlet:
     def __init__(self, stream: Stream, track: Track) -> None:
         self.stream = stream
         self.track = track
-        self.redundancy = Redundancy.PASS
+        self.redundancy = Redundancy.AUTO
+        self.is_protected = False
         self.fraction_lost = 0.0
         self._numbers = Renumbering(secrets.randbelow(1 << 14))
         self._opus = 0
@@ -144,22 +146,43 @@ class VoiceOutlet:
 
     def forward(self, layer: Layer, media: Media) -> None:
         """One packet of the publisher."""
+        if self.redundancy is Redundancy.PASS:
+            self._pass(media)
+            return
+        assert media.voice
+        # What was lost on the way here, and came with a later packet.
+        back = len(media.voice.older)
+        for age, voice in media.voice.older:
+            self._send(media.number - back, media.timestamp - age, 0, voice)
+            back -= 1
+        self._send(media.number, media.timestamp, media.marker, media.voice.newest)
+
+    def _pass(self, media: Media) -> None:
         numbered = self._numbers.pass_voice(media.number)
+        if numbered is None or media.voice is None:
+            return
+        is_red = self._red is not None and media.kind == self.track.red_type
+        payload = media.payload if is_red else media.voice.newest
+        sent = Sent(numbered.number, media.timestamp, media.marker, payload, None)
+        self.stream.send(sent, self._red if is_red else self._opus)
+
+    def _send(self, number: int, timestamp: int, marker: int, voice: bytes) -> None:
+        numbered = self._numbers.pass_voice(number & 0xFFFF) if voice else None
         if numbered is None:
             return
-        payload, timestamp = media.payload, media.timestamp
-        is_red = media.kind == self.track.red_type
-        out = self._opus
-        if is_red and self._red and self.redundancy is not Redundancy.STRIP:
-            out = self._red
-        elif is_red:
-            payload = red_primary(payload)
-        elif self._red and self.redundancy is Redundancy.MAKE:
-            plain, before = payload, self._before
-            payload = make_red(payload, timestamp, before, self._opus)
-            self._before = (timestamp, plain)
-            out = self._red
-        self.stream.send(Sent(numbered.number, timestamp, media.marker, payload, None), out)
+        timestamp &= 0xFFFFFFFF
+        payload, kind = voice, self._opus
+        if self._red is not None and self._is_twice:
+            payload, kind = pack(voice, timestamp, self._before, self._opus), self._red
+        if numbered.is_new:
+            self._before = (timestamp, voice)
+        self.stream.send(Sent(numbered.number, timestamp, marker, payload, None), kind)
+
+    @property
+    def _is_twice(self) -> bool:
+        if self.redundancy is Redundancy.AUTO:
+            return self.is_protected
+        return self.redundancy is Redundancy.MAKE
 
     def report(self, layer: Layer, info: rtp.RtcpSenderInfo) -> None:
         """The publisher's clock."""

@@ -1,17 +1,17 @@
-"""Reading RTP and its payloads (RFC 3550, 7741, 2198). Pure; raises only `IndexError`, `ValueError`."""
+"""Reading RTP and its payloads (RFC 3550, 7741). Pure; raises only `IndexError`, `ValueError`."""
 
 from __future__ import annotations
 
 import struct
 from typing import Final, NamedTuple
 
+from telemed.media.relay.redundancy import Voice
+
 RTP: Final = struct.Struct("!BBHLL")
 WORD: Final = struct.Struct("!H")
 LONG: Final = struct.Struct("!L")
 ONE_BYTE_EXTENSIONS: Final = 0xBE
 TEMPORAL_LAYERS: Final = 4
-RED_OFFSET_LIMIT: Final = 1 << 14
-RED_LENGTH_LIMIT: Final = 1 << 10
 
 
 class Vp8(NamedTuple):
@@ -35,6 +35,7 @@ class Media(NamedTuple):
     marker: int
     payload: bytes
     vp8: Vp8 | None = None
+    voice: Voice | None = None
 
 
 def signed16(difference: int) -> int:
@@ -91,24 +92,3 @@ def read_extensions(packet: bytes, start: int) -> tuple[int, list[tuple[int, int
         found.append((head >> 4, at + 1, length))
         at += 1 + length
     return end, found
-
-
-def red_primary(payload: bytes) -> bytes:
-    """The newest block of a redundant payload (RFC 2198)."""
-    at = older = 0
-    while payload[at] & 0x80:
-        older += (payload[at + 2] & 3) << 8 | payload[at + 3]
-        at += 4
-    if at + 1 + older > len(payload):
-        raise IndexError("redundant blocks beyond the packet")
-    return payload[at + 1 + older :]
-
-
-def make_red(payload: bytes, timestamp: int, before: tuple[int, bytes] | None, opus: int) -> bytes:
-    """Make a redundant payload of this voice packet and the one `before` it (its time, payload)."""
-    if before:
-        age = (timestamp - before[0]) & 0xFFFFFFFF
-        if 0 < age < RED_OFFSET_LIMIT and len(before[1]) < RED_LENGTH_LIMIT:
-            head = LONG.pack((0x80 | opus) << 24 | age << 10 | len(before[1]))
-            return head + bytes([opus]) + before[1] + payload
-    return bytes([opus]) + payload

@@ -12,6 +12,7 @@ from aiortc import rtp
 from telemed.media.relay import limits
 from telemed.media.relay.jitter import Jitter
 from telemed.media.relay.packets import TEMPORAL_LAYERS, Media, read_vp8, signed16
+from telemed.media.relay.redundancy import Voice, unpack
 
 if TYPE_CHECKING:
     from telemed.media.relay.link import Link
@@ -166,7 +167,12 @@ class Track:
             layer.weigh(vp8.temporal, len(media.payload))
             media = media._replace(vp8=vp8)
         else:
-            layer.weigh(0, len(media.payload))
+            is_red = media.kind == self.red_type
+            voice = unpack(media.payload) if is_red else Voice(media.payload)
+            if voice is None:
+                return
+            layer.weigh(0, len(voice.newest))
+            media = media._replace(voice=voice)
         for outlet in self.outlets:
             outlet.forward(layer, media)
 

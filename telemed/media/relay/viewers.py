@@ -15,6 +15,7 @@ from telemed.media.relay.link import Link
 from telemed.media.relay.offers import check_offer, for_viewer, without_candidates
 from telemed.media.relay.outlets import Outlet, PictureOutlet, Stream, VoiceOutlet
 from telemed.media.relay.packets import TEMPORAL_LAYERS
+from telemed.media.relay.redundancy import Protection
 from telemed.media.relay.tracks import Layer, Track
 from telemed.media.rooms import IceServer, Picture, Wish
 
@@ -50,6 +51,7 @@ class Viewer:
         self._streams: dict[int, Outlet] = {}
         self._wishes: dict[str, Wish] = {}
         self._allocator = Allocator()
+        self._protection = Protection()
         self._padding = 0.0
 
     async def answer(
@@ -130,15 +132,29 @@ class Viewer:
             return
         for each in rtp.RtcpPacket.parse(packet):
             if isinstance(each, rtp.RtcpRrPacket | rtp.RtcpSrPacket):
-                for report in each.reports:
-                    if outlet := self._streams.get(report.ssrc):
-                        outlet.fraction_lost = report.fraction_lost / 256
+                self._note_losses(each.reports, now)
             elif isinstance(each, rtp.RtcpPsfbPacket):
                 self._hear(each, now)
             elif isinstance(each, rtp.RtcpRtpfbPacket) and each.fmt == 1:
                 outlet = self._streams.get(each.media_ssrc)
                 if isinstance(outlet, PictureOutlet):
                     outlet.repeat(each.lost[: limits.NACKED_AT_ONCE], now)
+
+    def _note_losses(self, reports: Sequence[rtp.RtcpReceiverInfo], now: float) -> None:
+        for report in reports:
+            if outlet := self._streams.get(report.ssrc):
+                outlet.fraction_lost = report.fraction_lost / 256
+        own = [report.fraction_lost / 256 for report in reports if report.ssrc in self._streams]
+        if own:
+            self._protection.hear(now, max(own))
+
+    def _protect(self, now: float) -> None:
+        """Every voice twice, while this viewer loses packets and has room."""
+        voices = self._voices.values()
+        once = sum(layer.rates[0] for voice in voices for layer in voice.track.alive(now))
+        is_on = self._protection.judge(now, self.estimate, once)
+        for voice in voices:
+            voice.is_protected = is_on
 
     def _hear(self, packet: rtp.RtcpPsfbPacket, now: float) -> None:
         if packet.fmt == ESTIMATE_FORMAT:
@@ -164,6 +180,7 @@ class Viewer:
             picture.press(now)
         if count % ALLOCATE_TICKS == 0:
             self._leave_dead_layers(now)
+            self._protect(now)
             if now - self._estimated_at < STALE_SECONDS:
                 self._allocate(now)
         if probe := self._allocator.probe:
@@ -196,7 +213,9 @@ class Viewer:
             for picture, each in zip(watched, rungs, strict=True)
         ]
         loss = max((picture.fraction_lost for picture in watched), default=0.0)
-        for step in self._allocator.decide(now, self.estimate, loss, len(self._voices), ladders):
+        # A voice that goes out twice needs as much again.
+        voices = len(self._voices) * (2 if self._protection.is_on else 1)
+        for step in self._allocator.decide(now, self.estimate, loss, voices, ladders):
             picture = watched[step.picture]
             if step.rung == PAUSED:
                 picture.pause()
