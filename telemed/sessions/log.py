@@ -95,14 +95,16 @@ async def say(work: UnitOfWork, actor: Actor, uid: str, text: str, key: str) -> 
     return await append_event(work, stream, "chat", actor.id, text=text, key=key)
 
 
-async def note_mode(work: UnitOfWork, actor: Actor, uid: str, *, rung: str, reason: str) -> None:
-    """Write down that somebody inside went up or down the ladder, and why. Raises Conflict."""
+async def note_mode(
+    work: UnitOfWork, actor: Actor, uid: str, *, kind: str, rung: str, reason: str
+) -> None:
+    """Write down that somebody inside sends or receives more or less, and why. Raises Conflict."""
     meeting = await get_meeting(work, actor, uid, lock=True)
     own = meeting.find(actor.id)
     if own is None or not own.is_inside:
         raise Conflict("not_joined", N_("Bạn chưa vào phòng này"))
     stream = stream_of("session", uid)
-    await append_event(work, stream, "mode_changed", actor.id, rung=rung, reason=reason)
+    await append_event(work, stream, kind, actor.id, rung=rung, reason=reason)
 
 
 async def _find_said(work: UnitOfWork, meeting: Meeting, actor: Actor, key: str) -> Event | None:

@@ -137,6 +137,10 @@ class Forwarder:
             ],
         }
 
+    def is_relayed(self, session: str) -> bool:
+        """Whether its media goes through the relay now."""
+        return self._forwarding.way_of(session) is Way.RELAY
+
     async def publish(self, session: str, participant: str, offer: str) -> str:
         """Take what somebody inside sends; the relay's answer. Raises Conflict, Invalid."""
         relay, state = self._get_relay(), self._get(session)

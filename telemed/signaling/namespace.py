@@ -155,12 +155,14 @@ async def mode(hub: Signaling, caller: Caller, message: protocol.Mode) -> dict[s
     """The sender went up or down the ladder; written down unless it does so all the time."""
 
     async def step(room: Room) -> dict[str, Any]:
-        pushes, is_logged = room.set_mode(room.get(caller.sid), message)
+        is_relayed = hub.forwarder.is_relayed(message.session)
+        seat = room.get(caller.sid)
+        pushes, steps = room.set_mode(seat, message, is_relayed=is_relayed)
         await hub.push(pushes)
-        if is_logged:
+        for kind, rung, reason in steps:
             async with hub.database.work(caller.request_id) as work:
                 await log.note_mode(
-                    work, caller.actor, message.session, rung=message.rung, reason=message.reason
+                    work, caller.actor, message.session, kind=kind, rung=rung, reason=reason
                 )
         return {}
 
@@ -169,17 +171,17 @@ async def mode(hub: Signaling, caller: Caller, message: protocol.Mode) -> dict[s
 
 @events.on("session:still", Action.SESSION_JOIN, Rate.STILL)
 async def still(hub: Signaling, caller: Caller, message: protocol.Still) -> dict[str, Any]:
-    """A picture for one other participant, passed on and kept nowhere."""
+    """A picture for one other participant, or for all who need it: passed on, stored nowhere."""
     room = hub.room_of(caller, message)
-    await hub.push([room.send_still(room.get(caller.sid), message, monotonic())])
+    await hub.push(room.send_still(room.get(caller.sid), message, monotonic()))
     return {}
 
 
-@events.on("session:still-seen", Action.SESSION_JOIN, Rate.STILL)
+@events.on("session:still-seen", Action.SESSION_JOIN)
 async def still_seen(hub: Signaling, caller: Caller, message: protocol.StillSeen) -> dict[str, Any]:
     """A picture has arrived."""
     room = hub.room_of(caller, message)
-    await hub.push([room.see_still(room.get(caller.sid), message)])
+    await hub.push(room.see_still(room.get(caller.sid), message, monotonic()))
     return {}
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from telemed.core.clock import TaskOwner
 from telemed.core.errors import N_, Conflict, Unavailable
+from telemed.signaling import stills
 from telemed.signaling.engine.limits import Allowance
 from telemed.signaling.engine.upstream_logs import describe_failure
 from telemed.signaling.protocol import (
@@ -26,6 +27,7 @@ from telemed.signaling.protocol import (
     StillSeen,
     TrickledCandidate,
 )
+from telemed.signaling.stills import StillQueue
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +38,20 @@ MOST_WAITING: Final = 256
 # Changes of mode that are written down: entries a second of one participant, and burst. The page
 # shows every change; a link that goes up and down all day must not fill the log.
 LOGGED_MODES: Final = (1 / 15, 6)
-# After this long a still without an answer is held to be lost.
-STILL_SECONDS: Final = 10.0
+WITHOUT_PICTURE: Final = frozenset({"voice", "written"})
 _KINDS: Final[Mapping[type[Signal], str]] = {
     Offer: "offer",
     Answer: "answer",
     TrickledCandidate: "candidate",
 }
+
+
+class Change(NamedTuple):
+    """What somebody sends, or receives, from now on: an entry of the session's log."""
+
+    kind: str
+    rung: str
+    reason: str
 
 
 class Push(NamedTuple):
@@ -77,6 +86,8 @@ class Seat:
     may_log: Allowance = field(default_factory=lambda: Allowance(*LOGGED_MODES))
     # The number of the still on its way, and since when.
     still: tuple[int, float] | None = None
+    # What the others send to whoever sees no moving picture.
+    stills: StillQueue[Push] = field(default_factory=StillQueue)
 
 
 class Room:
@@ -98,6 +109,7 @@ class Room:
         seat = self.seats[own]
         before, seat.sid, seat.epoch = seat.sid, sid, epoch
         seat.still = None
+        seat.stills = StillQueue()
         return before if before != sid else None
 
     def find(self, sid: str) -> Seat | None:
@@ -149,33 +161,61 @@ class Room:
         seat.muted, seat.camera_off = state.muted, state.camera_off
         return self.tell_of(seat, "session:peer-state")
 
-    def set_mode(self, seat: Seat, mode: Mode) -> tuple[list[Push], bool]:
-        """Somebody went up or down the ladder; what to push, and whether to write it down."""
+    def set_mode(
+        self, seat: Seat, mode: Mode, *, is_relayed: bool = False
+    ) -> tuple[list[Push], list[Change]]:
+        """Somebody went up or down the ladder; what to push, and what to write down."""
         before, seat.mode = seat.mode, mode
         is_news = before is None or before.rung != mode.rung
         # Everybody starts low: only what differs from that tells anything.
         is_news = is_news and not (before is None and mode.reason == "start")
-        return self.tell_of(seat, "session:peer-state"), is_news and seat.may_log.spend(1)
+        steps = [Change("mode_changed", mode.rung, mode.reason)] if is_news else []
+        # Browser to browser it shows in what the other side sends; the relay's senders send on.
+        is_told = is_relayed and mode.ask_reason not in ("start", "chosen")
+        if is_told and (before.ask if before else "full") != mode.ask:
+            steps.append(Change("reception_changed", mode.ask, mode.ask_reason))
+        written = [step for step in steps if seat.may_log.spend(1)]
+        return self.tell_of(seat, "session:peer-state"), written
 
-    def send_still(self, sender: Seat, still: Still, now: float) -> Push:
+    def send_still(self, sender: Seat, still: Still, now: float) -> list[Push]:
         """A still on its way. Raises Conflict (`peer_absent`, `still_waiting`)."""
+        if still.to is None:
+            return self._show_still(sender, still, now)
         sid = self._target(sender, still.to)
-        if sender.still is not None and now - sender.still[1] < STILL_SECONDS:
+        if sender.still is not None and now - sender.still[1] < stills.STILL_SECONDS:
             raise Conflict("still_waiting", N_("Ảnh trước chưa tới nơi"))
         sender.still = (still.number, now)
+        return [self._still_to(sid, sender, still)]
+
+    def _show_still(self, sender: Seat, still: Still, now: float) -> list[Push]:
+        """To all who see no moving picture of the sender, each as fast as their own link goes."""
+        is_still = sender.mode is not None and sender.mode.rung in WITHOUT_PICTURE
+        return [
+            push
+            for sid, viewer in self._others(sender)
+            if is_still or (viewer.mode is not None and viewer.mode.ask in WITHOUT_PICTURE)
+            for push in viewer.stills.offer(
+                sender.participant, still.number, self._still_to(sid, sender, still), now
+            )
+        ]
+
+    def _still_to(self, sid: str, sender: Seat, still: Still) -> Push:
         payload = {"number": still.number, "image": still.image}
         return Push(
             sid, "session:still", {"session": self.uid, "from": sender.participant, **payload}
         )
 
-    def see_still(self, viewer: Seat, seen: StillSeen) -> Push:
-        """Word that a still has arrived; its sender may send the next. Raises Conflict."""
+    def see_still(self, viewer: Seat, seen: StillSeen, now: float) -> list[Push]:
+        """Word that a still has arrived: the next may follow. Raises Conflict."""
+        following = viewer.stills.see(seen.to, seen.number, now)
+        if following is not None:
+            return following
         sid = self._target(viewer, seen.to)
         sender = self.seats[seen.to]
         if sender.still is not None and sender.still[0] == seen.number:
             sender.still = None
         payload = {"session": self.uid, "from": viewer.participant, "number": seen.number}
-        return Push(sid, "session:still-seen", payload)
+        return [Push(sid, "session:still-seen", payload)]
 
     def _target(self, sender: Seat, participant: str) -> str:
         target = self.seats.get(participant)
@@ -196,6 +236,8 @@ class Room:
         seat = self.seats.pop(participant, None)
         if seat is None:
             return []
+        for other in self.seats.values():
+            other.stills.drop(participant)
         left = {"session": self.uid, "participant": participant, "reason": reason}
         pushes = [Push(sid, "session:peer-left", left) for sid, _ in self._others(seat)]
         if seat.sid is not None:

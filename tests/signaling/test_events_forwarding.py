@@ -176,3 +176,80 @@ async def test_a_full_room_takes_nobody_else_and_disturbs_nobody(
     before = await three.clients["doctor"].quiet()
     assert await last.code("session:join", session=three.session) == "session_full"
     assert await three.clients["doctor"].quiet() == before
+
+
+IMAGE = "UklGR" + "A" * 40
+
+
+def mode(rung: str, ask: str, ask_reason: str = "link_slow") -> dict[str, Any]:
+    """What a page says of itself."""
+    return {"rung": rung, "reason": "link_slow", "ask": ask, "ask_reason": ask_reason}
+
+
+async def shows(three: Three, who: str, number: int) -> None:
+    """Somebody sends a still to whoever needs one."""
+    still = {"session": three.session, "to": None, "number": number, "image": IMAGE}
+    await three.clients[who].do("session:still", **still)
+
+
+async def stills(three: Three, who: str) -> list[tuple[str, int]]:
+    """From whom stills have come so far, and their numbers."""
+    pushed = [payload for event, payload in await three.clients[who].quiet() if event == STILL]
+    names = {joined["participant"]: name for name, joined in three.joined.items()}
+    return [(names[each["from"]], each["number"]) for each in pushed]
+
+
+STILL = "session:still"
+
+
+async def test_what_a_viewer_can_receive_through_the_relay_is_written_down(three: Three) -> None:
+    third = three.clients["third"]
+    for ask, reason in (("full", "start"), ("voice", "link_slow"), ("full", "link_good")):
+        await third.do("session:mode", session=three.session, **mode("small", ask, reason))
+    log = await third.do("session:replay", session=three.session, after=0)
+    written = [each["data"] for each in log["events"] if each["kind"] == "reception_changed"]
+    assert written == [
+        {"rung": "voice", "reason": "link_slow"},
+        {"rung": "full", "reason": "link_good"},
+    ]
+
+
+async def test_stills_of_a_sender_without_picture_reach_all_and_others_who_asks(
+    three: Three,
+) -> None:
+    doctor, third = three.clients["doctor"], three.clients["third"]
+    await shows(three, "doctor", 1)
+    assert [await stills(three, who) for who in ("specialist", "third")] == [[], []]
+    await third.do("session:mode", session=three.session, **mode("small", "voice"))
+    await shows(three, "doctor", 2)
+    assert [await stills(three, who) for who in ("specialist", "third")] == [[], [("doctor", 2)]]
+    await doctor.do("session:mode", session=three.session, **mode("voice", "full"))
+    await shows(three, "doctor", 3)
+    # The third has not said yet that the second has arrived.
+    assert [await stills(three, who) for who in ("specialist", "third")] == [
+        [("doctor", 3)],
+        [("doctor", 2)],
+    ]
+
+
+async def test_a_viewer_gets_one_still_at_a_time_and_of_each_sender_the_newest(
+    three: Three,
+) -> None:
+    third = three.clients["third"]
+    await third.do("session:mode", session=three.session, **mode("small", "voice"))
+    for who, number in (("doctor", 1), ("specialist", 5), ("doctor", 2), ("doctor", 3)):
+        await shows(three, who, number)
+    shown = [("doctor", 1)]
+    assert await stills(three, "third") == shown
+    for who, number, following in (
+        ("doctor", 9, []),
+        ("doctor", 1, [("specialist", 5)]),
+        ("specialist", 5, [("doctor", 3)]),
+        ("doctor", 3, []),
+    ):
+        seen = {"session": three.session, "to": three.id_of(who), "number": number}
+        await third.do("session:still-seen", **seen)
+        shown += following
+        assert await stills(three, "third") == shown
+    await shows(three, "doctor", 4)
+    assert await stills(three, "third") == [*shown, ("doctor", 4)]

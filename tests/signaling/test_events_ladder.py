@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from telemed.core.columns import new_uid
-from telemed.signaling import rooms
+from telemed.signaling import stills
 from telemed.signaling.rooms import LOGGED_MODES
 from tests.signaling.conftest import World
 
@@ -77,7 +77,7 @@ async def test_a_still_that_was_lost_does_not_hold_up_the_next(
     first, _ = await world.both_settle()
     still = {"session": world.session, "to": first["participant"], "image": IMAGE}
     await world.doctor.do("session:still", **still, number=1)
-    monkeypatch.setattr(rooms, "STILL_SECONDS", 0.0)
+    monkeypatch.setattr(stills, "STILL_SECONDS", 0.0)
     await world.doctor.do("session:still", **still, number=2)
 
 

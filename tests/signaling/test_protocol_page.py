@@ -13,9 +13,10 @@ from telemed.sessions.ringing import RING
 from telemed.signaling import parsing, protocol
 from telemed.signaling.namespace import MOST_CHANNELS
 from telemed.signaling.protocol import EVENTS, LIMITS, Rate
-from telemed.signaling.rooms import LOGGED_MODES, STILL_SECONDS
+from telemed.signaling.rooms import LOGGED_MODES
 from telemed.signaling.server import GRACE_SECONDS, MOST_CONNECTIONS
 from telemed.signaling.server import LIMITS as CONNECTION
+from telemed.signaling.stills import STILL_SECONDS
 from tests.servers import ROOT
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
@@ -91,7 +92,7 @@ def written(number: float) -> str:
         f"more than {MOST_CONNECTIONS} connections of one person",
         f"| offers, answers, candidates, states | {LIMITS[Rate.SIGNAL][0]:.0f} a second, burst of {LIMITS[Rate.SIGNAL][1]} |",
         f"| chat messages | {LIMITS[Rate.CHAT][0]:.0f} a second, burst of {LIMITS[Rate.CHAT][1]} |",
-        f"| stills, stills seen | {LIMITS[Rate.STILL][0]:.0f} a second, burst of {LIMITS[Rate.STILL][1]} |",
+        f"| stills | {LIMITS[Rate.STILL][0]:.0f} a second, burst of {LIMITS[Rate.STILL][1]} |",
         f"at most {written(protocol.MAX_STILL)} characters of base64",
         f"first {LOGGED_MODES[1]}, then one every {1 / LOGGED_MODES[0]:.0f} s",
         f"or {STILL_SECONDS:.0f} s have passed",

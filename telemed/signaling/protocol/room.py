@@ -83,9 +83,9 @@ class Mode(InSession):
 
 
 class Still(InSession):
-    """One picture for one other participant, who says when it is there."""
+    """One picture for one other participant, who says when it is there; null: whoever needs one."""
 
-    to: Id
+    to: Id | None
     number: Number
     image: Picture
 
