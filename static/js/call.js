@@ -58,13 +58,15 @@ export class Call {
   }
 
   /**
-   * Begin a connection while the server is still being asked who is there: whoever comes last is
-   * the one that offers, and the first connection of a page is slow.
+   * Begin a connection before the server has said who is there, or before it is asked: whoever
+   * comes last is the one that offers, and the first connection of a page is slow.
    * @param {RTCIceServer[]} iceServers
    */
   prepare(iceServers) {
     this.#isDirect = true;
-    this.#config = configOf(iceServers);
+    const config = configOf(iceServers);
+    if (this.#spare && JSON.stringify(config) === JSON.stringify(this.#config)) return;
+    this.#config = config;
     this.#spare?.close();
     this.#spare = this.#make();
     this.#spare.begin();

@@ -294,6 +294,7 @@ export class Connection {
     if (this.#isIgnoringOffer) return;
     // An answer to an offer that has been rolled back, or a repeated one.
     if (description.type === "answer" && pc.signalingState !== "have-local-offer") return;
+    const isFirst = pc.remoteDescription === null;
     const isNewPath = pathOf(description) !== pathOf(pc.remoteDescription);
     // The other side looks for a path, so this side does as well.
     if (description.type === "offer" && isNewPath) this.#freshen();
@@ -304,10 +305,21 @@ export class Connection {
     if (description.type !== "offer") return;
     // The browser does these one after the other by itself.
     const attached = this.#attachTracks();
-    await pc.setLocalDescription();
+    await (isFirst ? this.#answerWithWhatIsKnown() : pc.setLocalDescription());
     this.#sendLocal();
     await attached;
     await this.#applySending();
+  }
+
+  /**
+   * Chromium throws the candidates that were gathered beforehand away at an answer, and uses them at
+   * a provisional one: a relay's are looked for 50 ms later than the others.
+   */
+  async #answerWithWhatIsKnown() {
+    const pc = this.#pc;
+    const { sdp } = await pc.createAnswer();
+    await pc.setLocalDescription({ type: "pranswer", sdp }).catch(() => {});
+    await pc.setLocalDescription({ type: "answer", sdp });
   }
 
   /** @param {RTCSessionDescriptionInit} description */

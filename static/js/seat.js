@@ -92,7 +92,7 @@ export class NumberedLog {
  * @property {(joined: Joined) => void} onJoined After every join, the first and each later one.
  * @property {(event: LogEvent) => void} onEvent Each event of the log once, in order.
  * @property {(signal: Signal) => void} onSignal
- * @property {(servers: RTCIceServer[]) => void} onIce Fresh credentials, between two joins.
+ * @property {(told: import("./known-servers.js").Told) => void} onIce Fresh credentials, between two joins.
  * @property {(way: Way) => void} [onMedia] Which way media goes, and who publishes in the relay.
  * @property {(peer: Peer) => void} onPeer Somebody came in or changed.
  * @property {(participant: string, reason: string) => void} onPeerLeft
@@ -192,7 +192,7 @@ export class Seat {
       const answer = await this.#live.send("session:ice", { session: this.#session });
       if (!this.#isIn) return;
       this.#planIce(answer);
-      this.#to.onIce(answer.ice_servers);
+      this.#to.onIce(answer);
     } catch (error) {
       // Those of before are good for a while, and every join brings others.
       if (!(error instanceof LiveError)) throw error;

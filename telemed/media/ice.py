@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from telemed.core.config import Settings
+
+BRIEFLY: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,12 @@ class Issued:
 
     servers: list[dict[str, Any]]
     expires_at: datetime | None
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """In the form of the wire."""
+        until = self.expires_at.isoformat() if self.expires_at else None
+        return {"ice_servers": self.servers, "ice_expires_at": until}
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,10 @@ class IceServers:
         username, credential = turn_credential(self.secret, participant, expires_at)
         turn = {"urls": list(self.turn_urls), "username": username, "credential": credential}
         return Issued([*servers, turn], expires_at)
+
+    def issue_briefly(self, who: str, now: datetime) -> Issued:
+        """The same for somebody who is not inside yet, or only looks at the link."""
+        return replace(self, lifetime=min(self.lifetime, BRIEFLY)).issue(who, now)
 
 
 def turn_credential(secret: bytes, participant: str, expires_at: datetime) -> tuple[str, str]:

@@ -114,7 +114,7 @@ async def room(request: web.Request) -> web.Response:
         request,
         "sessions/room.html",
         others=others,
-        ice_servers=request.app[SIGNALING].ice.fixed,
+        ice=_ice(request, meeting),
         papers=papers,
         capacities=CAPACITY_NAMES,
         may_invite=request.app[SIGNALING].forwarder.most_inside > MOST_DIRECT
@@ -126,6 +126,14 @@ async def room(request: web.Request) -> web.Response:
         revision=papers.draft.revision if papers and papers.draft else 0,
         **context,
     )
+
+
+def _ice(request: web.Request, meeting: Meeting) -> dict[str, Any]:
+    """A path is looked for while the page comes in: by a credential of this person in this session."""
+    now = request[WORK].now()
+    who = f"{meeting.session.uid}-{signed_in(request).uid}"
+    issued = request.app[SIGNALING].ice.issue_briefly(who, now)
+    return {"now": now.isoformat(), **issued.answer}
 
 
 def _recording(meeting: Meeting, actor: Actor) -> dict[str, Any]:

@@ -105,9 +105,7 @@ class Presence:
 
     def ice_answer(self, participant: str) -> dict[str, Any]:
         """ICE servers in the form of the wire, with credentials made now for somebody inside."""
-        issued = self._hub.ice.issue(participant, self._hub.clock.now())
-        expires = issued.expires_at.isoformat() if issued.expires_at else None
-        return {"ice_servers": issued.servers, "ice_expires_at": expires}
+        return self._hub.ice.issue(participant, self._hub.clock.now()).answer
 
     def _resumes(self, caller: Caller, message: Join, held: Seat | None) -> bool:
         if message.participant_token is None or message.epoch is None:

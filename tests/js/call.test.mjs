@@ -15,9 +15,20 @@ class FakeConnection {
   restarts = 0;
   offers = 0;
   isClosed = false;
+  gathered = "";
   stats = [];
 
-  async setLocalDescription() {
+  async createAnswer() {
+    return { type: "answer", sdp: `sdp ${this.offers}` };
+  }
+
+  async setLocalDescription(description) {
+    if (description?.type === "pranswer") {
+      if (!this.gathered) throw new Error("not known here");
+      // As a browser does: what has been gathered beforehand is told at once.
+      this.onicecandidate?.({ candidate: { candidate: this.gathered } });
+      return;
+    }
     const isAnswer = this.signalingState === "have-remote-offer";
     this.offers += isAnswer ? 0 : 1;
     this.localDescription = { type: isAnswer ? "answer" : "offer", sdp: `sdp ${this.offers}` };
@@ -171,6 +182,15 @@ test("who was there first waits, then answers with the own tracks", async () => 
   assert.deepEqual(kinds(world), ["answer"]);
   assert.deepEqual(connection.transceivers.map(({ direction }) => direction), ["sendrecv", "sendrecv"]);
   assert.equal(connection.transceivers[1].sender.track.id, "cam");
+});
+
+test("what was gathered beforehand goes with the first answer, where a browser keeps it", async () => {
+  const { world, call, connection } = await waiting();
+  connection.gathered = "relayed";
+  call.got(offer());
+  call.got(offer(4, "theirs again"));
+  await settled();
+  assert.deepEqual(kinds(world), ["candidate", "answer", "answer"]);
 });
 
 test("the servers of the latest join are used", () => {
@@ -441,6 +461,16 @@ test("a connection begun early is used by whoever comes last", async () => {
   world.made[0].onicecandidate({ candidate: { candidate: "t", protocol: "tcp", type: "host" } });
   assert.deepEqual(world.sent.slice(1).map(({ candidate }) => candidate.candidate), ["d"]);
   assert.equal(world.made[0].transceivers[1].sender.track.id, "cam");
+});
+
+test("a connection begun before anybody pressed is kept while the servers are the same", () => {
+  const world = started();
+  const servers = [{ urls: ["turn:turn.example"], username: "u" }];
+  world.call.prepare(servers);
+  world.call.prepare([{ urls: ["turn:turn.example"], username: "u" }]);
+  assert.equal(world.made.length, 1);
+  world.call.prepare(fresh);
+  assert.deepEqual(world.made.map(({ isClosed }) => isClosed), [true, false]);
 });
 
 test("a connection begun early is dropped where nobody is there, or the servers are others", async () => {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
+from html import unescape
 
 import pytest
 from aiohttp import ClientSession
@@ -67,13 +69,27 @@ async def test_nobody_gets_any_after_the_end(world: World) -> None:
     assert await world.doctor.code("session:join", session=world.session) == "session_ended"
 
 
-async def test_the_page_of_the_room_holds_none(
-    world: World, server: TestServer, sign_in: SignIn
+async def test_the_page_of_the_room_has_some_for_ten_minutes(
+    world: World, server: TestServer, sign_in: SignIn, clock: FakeClock
 ) -> None:
-    """Whoever looks at it is still outside."""
+    """A path is looked for while the page comes in."""
     cookies = await sign_in(world.case.doctor)
     async with ClientSession(cookies=cookies) as browser:
         page = await browser.get(server.make_url(f"/sessions/{world.session}"))
-        text = await page.text()
-    assert 'data-ice-servers="[]"' in text
-    assert "turn.example" not in text
+        text = unescape(await page.text())
+    until = clock.now().replace(microsecond=0) + timedelta(minutes=10)
+    who = f"{world.session}-{world.case.doctor.uid}"
+    assert json.dumps(expected(who, until)[0]["credential"]) in text
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+async def test_nobody_gets_any_with_a_page_that_is_not_theirs_or_is_over(
+    world: World, server: TestServer, sign_in: SignIn
+) -> None:
+    address = server.make_url(f"/sessions/{world.session}")
+    async with ClientSession(cookies=await sign_in(world.people["stranger"])) as browser:
+        assert "turn.example" not in await (await browser.get(address)).text()
+    await world.both_settle()
+    await world.doctor.do("session:end", session=world.session)
+    async with ClientSession(cookies=await sign_in(world.case.doctor)) as browser:
+        assert "turn.example" not in await (await browser.get(address)).text()

@@ -7,6 +7,7 @@ import { Devices, OwnMedia } from "../devices.js";
 import { find, icon, label, make, say, toast, warn } from "../dom.js";
 import { Forwarded, LINGER_MS } from "../forwarded.js";
 import { formatTime, t } from "../i18n.js";
+import { KnownServers } from "../known-servers.js";
 import { Live } from "../live.js";
 import { Modes, START_SENDING } from "../modes.js";
 import { QualityKeeper, QualityRecord } from "../quality.js";
@@ -49,6 +50,11 @@ const QUALITY_MODES = /** @type {const} */ ({
 /** What a rung chosen by hand leaves of pictures in the relay. */
 const MOST_RELAYED = /** @type {const} */ ({ full: "large", small: "small", voice: "none", written: "none" });
 
+/** A path that nobody has asked for yet is kept no longer: it takes a place at the TURN server. */
+const READY_MS = 120_000;
+
+const servers = new KnownServers();
+servers.take(JSON.parse(room.dataset.ice ?? "{}"));
 const ownStream = new MediaStream();
 const live = new Live({ giveUpAfterMs: 120_000 });
 const renewals = new Attempts({ most: 4, firstMs: 500, longestMs: 4000 });
@@ -80,6 +86,8 @@ let spoken = "";
 let isMediaLost = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let ringTimer;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let readyTimer;
 
 const media = new OwnMedia(devices, {
   onTrack: (kind, track) => {
@@ -152,9 +160,10 @@ const seat = new Seat(live, session, {
   onJoined: gotJoined,
   onEvent: gotEvent,
   onSignal: (signal) => call.got(signal),
-  onIce: (servers) => {
-    call.configure(servers);
-    forwarded.configure(servers);
+  onIce: (told) => {
+    servers.take(told);
+    call.configure(told.ice_servers);
+    forwarded.configure(told.ice_servers);
   },
   onMedia: gotWay,
   onPeer: (peer) => {
@@ -251,6 +260,7 @@ function gotJoined(joined) {
   setRing(joined.session.ring_expires_at);
   if (peers.size > 0) quality.met(true);
   ownEpoch = joined.epoch;
+  servers.take(joined);
   forwarded.configure(joined.ice_servers);
   if (joined.media === "relay") call.pause();
   call.adopt(joined);
@@ -380,6 +390,8 @@ function render() {
   button.hidden = !act;
   button.textContent = words;
   button.onclick = act ? acts[act] : null;
+  button.onpointerenter = act === "enter" ? () => beReady() : null;
+  button.onfocus = act === "enter" ? () => beReady() : null;
   showPeople();
   showMode();
   showControls();
@@ -511,7 +523,8 @@ function enter() {
   call.start();
   stages.start();
   modes.start();
-  call.prepare(JSON.parse(room.dataset.iceServers ?? "[]"));
+  clearTimeout(readyTimer);
+  call.prepare(servers.good);
   seat.enter();
   show();
 }
@@ -532,6 +545,13 @@ function goOut(reason) {
   stayOnBoth();
   way = { media: "direct", publishers: [] };
   show();
+}
+
+/** Whoever went out may come back: what takes time is done before they press. */
+function beReady() {
+  clearTimeout(readyTimer);
+  call.prepare(servers.good);
+  readyTimer = setTimeout(() => call.close(), READY_MS);
 }
 
 async function leave() {
@@ -571,7 +591,10 @@ function onPress(role, act) {
 
 onPress("voice", () => void voice());
 onPress("picture", () => void picture());
-onPress("leave", () => void leave());
+onPress("leave", () => {
+  void leave();
+  beReady();
+});
 onPress("open-devices", () => {
   void showDevices();
   deviceBox.showModal();

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -28,7 +27,6 @@ routes = Routes()
 
 MOST_DOWN = 192 * 1024
 MOST_UP = 128 * 1024
-CREDENTIALS_LAST = timedelta(minutes=10)
 # A check moves a handful of blocks; a button that is pressed again and again has to rest.
 BLOCKS = Allowance(60, longest_wait=timedelta(minutes=1), forget_one_in=timedelta(seconds=5))
 RESULTS = Allowance(10, longest_wait=timedelta(minutes=1), forget_one_in=timedelta(seconds=20))
@@ -183,8 +181,7 @@ async def ask_for_drill(request: web.Request) -> web.StreamResponse:
 
 
 def _ice_servers(request: web.Request, who: str) -> list[dict[str, Any]]:
-    ice = replace(request.app[SIGNALING].ice, lifetime=CREDENTIALS_LAST)
-    return ice.issue(who, request[WORK].now()).servers
+    return request.app[SIGNALING].ice.issue_briefly(who, request[WORK].now()).servers
 
 
 def _pace(request: web.Request) -> None:
