@@ -13,7 +13,7 @@ const HINTS = new Set(["watched", "ringing", "ring-ended"]);
 
 /**
  * @typedef {import("./live.js").Live} Live
- * @typedef {{ session: string, url: string, from: string, role: string, facility: string, patient: string, title: string, expires_at: string }} Incoming
+ * @typedef {{ session: string, url: string, from: string, role: string, capacity: string, facility: string, patient: string, title: string, expires_at: string }} Incoming
  */
 
 /** Two soft notes, again and again; a browser that forbids sound leaves the card and the title. */
@@ -126,6 +126,7 @@ class Ringing {
       make("p", { class: "k" }, icon("phone"), " ", t("Cuộc gọi đến")),
       make("p", {}, make("b", {}, words), " ", about),
       make("p", { class: "small soft" }, [call.role, call.facility].filter(Boolean).join(" · ")),
+      ...(call.capacity ? [make("p", { class: "small" }, t("Bạn được mời với tư cách: {capacity}", { capacity: call.capacity }))] : []),
       make("div", { class: "row" }, make("a", { class: "btn go", href: call.url }, icon("video"), t("Vào phòng")), later),
     );
     this.#cards.set(call.session, card);

@@ -14,22 +14,24 @@ from telemed.consults.models import Consult
 from telemed.core.db import UnitOfWork
 from telemed.sessions.models import (
     Attendance,
+    Capacity,
     LeaveReason,
     LiveSession,
     Participant,
     ParticipantRole,
 )
-from telemed.sessions.repository import list_stays
+from telemed.sessions.repository import list_capacities, list_stays
 
 
 @dataclass(frozen=True)
 class Stay:
-    """One coming and going; without an end while it lasts."""
+    """One coming and going; without an end while it lasts. `capacity` is that of a third party."""
 
     person_id: int
     name: str
     title: str
     role: ParticipantRole
+    capacity: Capacity | None
     joined_at: datetime
     left_at: datetime | None
     reason: LeaveReason | None
@@ -42,12 +44,14 @@ class Stay:
 
 async def list_attendance(work: UnitOfWork, session: LiveSession) -> list[Stay]:
     """Every stay of a session that the caller was let into, in the order of coming."""
+    capacities = await list_capacities(work, session.id or 0)
     return [
         Stay(
             person_id=participant.person_id,
             name=person.full_name,
             title=person.title,
             role=participant.role,
+            capacity=capacities.get(participant.id or 0),
             joined_at=stay.joined_at,
             left_at=stay.left_at,
             reason=stay.leave_reason,

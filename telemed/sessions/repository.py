@@ -17,6 +17,7 @@ from telemed.core.db import UnitOfWork
 from telemed.sessions.lifecycle import SessionState
 from telemed.sessions.models import (
     Attendance,
+    Capacity,
     Invitation,
     LiveSession,
     Participant,
@@ -190,6 +191,16 @@ async def list_stays(
     return [
         (stay, participant, person) for stay, participant, person in await work.session.exec(query)
     ]
+
+
+async def list_capacities(work: UnitOfWork, session_id: int) -> Mapping[int, Capacity]:
+    """What the third parties of a session were invited as, by participant."""
+    query = (
+        select(Invitation)
+        .join(Participant, col(Participant.id) == col(Invitation.participant_id))
+        .where(col(Participant.session_id) == session_id)
+    )
+    return {each.participant_id: each.capacity for each in await work.session.exec(query)}
 
 
 async def touch_stays(work: UnitOfWork, participants: Collection[str]) -> None:

@@ -15,7 +15,7 @@ from telemed.core.jobs import enqueue
 from telemed.facilities.models import Facility
 from telemed.patients.models import Patient
 from telemed.sessions.access import Meeting, Member, get_meeting, reads_case
-from telemed.sessions.models import LiveSession, Participant, ParticipantRole
+from telemed.sessions.models import Capacity, LiveSession, Participant, ParticipantRole
 from telemed.sessions.repository import list_ringing
 
 RING = timedelta(seconds=45)
@@ -24,11 +24,12 @@ RING_JOB = "session_ring"
 
 @dataclass(frozen=True)
 class IncomingCall:
-    """What the person who is called gets to see."""
+    """What the person who is called gets to see; `capacity` is what a third party is invited as."""
 
     session: LiveSession
     caller: Person
     role: ParticipantRole
+    capacity: Capacity | None
     place: str
     patient_name: str
     expires_at: datetime
@@ -149,12 +150,17 @@ async def list_calls(work: UnitOfWork, actor: Actor) -> list[IncomingCall]:
                 session=session,
                 caller=caller.person,
                 role=caller.participant.role,
+                capacity=_capacity_of(meeting.find(actor.id)),
                 place=await _place_of(work, caller.person),
                 patient_name=await _patient_name(work, actor, meeting),
                 expires_at=participant.invited_at + RING,
             )
         )
     return calls
+
+
+def _capacity_of(own: Member | None) -> Capacity | None:
+    return own.invitation.capacity if own and own.is_invited and own.invitation else None
 
 
 async def _place_of(work: UnitOfWork, person: Person) -> str:

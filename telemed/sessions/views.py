@@ -68,6 +68,9 @@ async def list_ringing(request: web.Request) -> web.Response:
             "url": f"/sessions/{call.session.uid}",
             "from": call.caller.full_name,
             "role": renderer.text(request, ROLE_NAMES[call.role]),
+            "capacity": renderer.text(request, CAPACITY_NAMES[call.capacity])
+            if call.capacity
+            else "",
             "facility": call.place,
             "patient": call.patient_name,
             "title": call.session.title,
@@ -102,6 +105,7 @@ async def room(request: web.Request) -> web.Response:
     context["has_recordings"] = await watching.has_recordings(work, actor, meeting)
     if meeting.session.state is SessionState.ENDED:
         stays = await list_attendance(work, meeting.session)
+        context["capacities"] = CAPACITY_NAMES
         context["said"] = await list_said(work, actor, meeting)
         context["records"] = await quality.list_records(work, meeting.session)
         can_call = meeting.consult is not None and meeting.consult.state in opening.CALLABLE

@@ -13,8 +13,8 @@ from telemed.consults.lifecycle import ConsultState
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.columns import new_uid
 from telemed.core.db import UnitOfWork
-from telemed.sessions import log, opening, service
-from telemed.sessions.models import LiveSession
+from telemed.sessions import invitations, log, opening, service
+from telemed.sessions.models import Capacity, LiveSession
 from tests.conftest import Client
 from tests.factories import Case, Factory
 
@@ -112,6 +112,26 @@ async def test_a_room_that_is_over_says_who_was_there_and_how_to_go_on(
     assert "Buổi gọi đã kết thúc" in text
     assert case.specialist.name in text
     assert f'action="/consults/{case.consult.uid}/call"' in text
+
+
+async def test_a_third_person_is_called_and_listed_in_their_capacity(
+    signed_in: SignedIn, work: UnitOfWork, make: Factory, case: Case, live: LiveSession
+) -> None:
+    await service.enter(work, case.doctor, live.uid, resumes=False)
+    guest = await make.actor(Role.TRAINER)
+    await invitations.invite(work, case.doctor, live.uid, guest.uid, Capacity.INTERPRETER)
+    client = await signed_in(guest)
+    (call,) = (await (await client.get("/sessions/ringing")).json())["calls"]
+    assert call["capacity"] == "Phiên dịch"
+    client = await signed_in(case.specialist)
+    (call,) = (await (await client.get("/sessions/ringing")).json())["calls"]
+    assert call["capacity"] == ""
+    await service.enter(work, guest, live.uid, resumes=False)
+    await service.end(work, case.doctor, live.uid)
+    client = await signed_in(case.specialist)
+    text = await (await client.get(f"/sessions/{live.uid}")).text()
+    assert f"{guest.name} (phiên dịch)" in text
+    assert f"{case.doctor.name} <" in text
 
 
 async def test_a_technique_is_handed_over_in_the_same_room(

@@ -54,7 +54,7 @@ export class InviteDesk {
     const words = `${peer.name} – ${capacityWords(peer.capacity ?? "")}`;
     const line = make("li", { class: "row", "data-role": "guest" }, icon("user"), make("span", {}, words));
     if (peer.inviter === this.#own() && part("open-invite")) {
-      const button = make("button", { class: "btn sm", type: "button" }, t("Đưa {name} ra", { name: peer.name }));
+      const button = make("button", { class: "btn sm end", type: "button", "aria-label": t("Đưa {name} ra", { name: peer.name }) }, t("Đưa ra"));
       button.addEventListener("click", () => void this.#remove(button, peer));
       line.append(button);
     }

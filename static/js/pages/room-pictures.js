@@ -13,7 +13,7 @@ import { Pictures, takeSharp, uploadPicture } from "../pictures.js";
  * @typedef {import("../ladder.js").Rung} Rung
  *
  * @typedef {object} DeskParts
- * @property {string} consult "" for a session without a case.
+ * @property {string} consult "" for a session without a case, and for whoever is there by invitation.
  * @property {Seat} seat
  * @property {OwnMedia} media
  * @property {() => MediaStreamTrack | null} camera
@@ -59,7 +59,8 @@ export class PictureDesk {
     this.#pictures.gotEvent(event);
     const { kind, data } = event;
     if (kind !== "picture_answered" || data.outcome !== "taken") return null;
-    return figureOf(event);
+    // The files of a case do not open to those who are in the room by invitation.
+    return this.#parts.consult ? figureOf(event) : make("p", { class: "sys small soft" }, givenWords(event));
   }
 
   look() {
@@ -172,9 +173,15 @@ export function noteWords(name, step, isOff) {
 }
 
 /** @param {LogEvent} event */
-function figureOf({ name, at, data }) {
+function givenWords({ name, at }) {
+  return t("{name} gửi ảnh nét lúc {time}", { name: name ?? "", time: formatTime(at) });
+}
+
+/** @param {LogEvent} event */
+function figureOf(event) {
+  const { data } = event;
   const [preview, original] = [`/files/${data.file}/preview`, `/files/${data.file}`];
-  const words = t("{name} gửi ảnh nét lúc {time}", { name: name ?? "", time: formatTime(at) });
+  const words = givenWords(event);
   say(words);
   return make(
     "figure",

@@ -180,7 +180,7 @@ class Stage {
     still.hidden = !isStill;
     this.figure.dataset.still = isStill ? "on" : "off";
     if (!peer) return;
-    tag.replaceChildren(icon(peer.muted ? "mic-off" : "mic"), icon(peer.camera_off ? "video-off" : "video"), peer.name);
+    tag.replaceChildren(icon(peer.muted ? "mic-off" : "mic"), icon(peer.camera_off ? "video-off" : "video"), make("span", { class: "cut" }, peer.name));
     tag.dataset.muted = String(peer.muted);
     tag.dataset.cameraOff = String(peer.camera_off);
     tag.append(make("span", { class: "sr" }, stateWords(peer)));

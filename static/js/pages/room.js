@@ -17,7 +17,7 @@ import { InviteDesk } from "./room-invite.js";
 import { PictureDesk } from "./room-pictures.js";
 import { RecordingBar } from "./room-recording.js";
 import { Stages } from "./room-stages.js";
-import { modeOf, problemWords, situationOf, stateWords, wordsOf } from "./room-words.js";
+import { capacityWords, modeOf, problemWords, situationOf, stateWords, wordsOf } from "./room-words.js";
 
 /**
  * @typedef {import("../devices.js").TrackKind} TrackKind
@@ -436,7 +436,7 @@ async function captureStill({ width, height, quality, mostBytes }) {
 function showPeople() {
   stages.show(peers.values());
   const people = find("[data-role=people]", HTMLElement);
-  const names = [t("Bạn"), ...[...peers.values()].map(({ name }) => name)];
+  const names = [t("Bạn"), ...[...peers.values()].map(({ name, capacity }) => (capacity ? `${name} – ${capacityWords(capacity)}` : name))];
   people.replaceChildren(...names.map((name) => make("li", { class: "row soft" }, icon("user"), make("span", {}, name))));
 }
 
