@@ -1,17 +1,14 @@
 """Recordings of sessions with everybody's consent, and acts of theirs in the audit chain."""
 
-import re
-
 import sqlalchemy as sa
 from alembic import op
+
+from telemed.migrations.audit_tags import allow_tags
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
-
-LAST_TAG = "'access:refused'"
-NEW_TAGS = "'recording:change', 'recording:read', 'recording:delete'"
 
 
 def _values(name: str, *values: str) -> sa.Enum:
@@ -108,32 +105,4 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_recording_file_recording_id"), "recording_file", ["recording_id"])
-    _widen_audit_tags(op.get_bind())
-
-
-def _widen_audit_tags(connection: sa.Connection) -> None:
-    """Let the audit chain name the new acts; what was written before stays as it is."""
-    if connection.dialect.name == "sqlite":
-        _make_anew(connection, "audit_record", LAST_TAG, f"{LAST_TAG}, {NEW_TAGS}")
-        return
-    definition = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = :name"
-    name = "ck_audit_record_audittag"
-    (before,) = connection.execute(sa.text(definition), {"name": name}).one()
-    # The server writes its rule in words of its own; what it lists is the same.
-    tags = ", ".join([*re.findall(r"'[^']+'", before), NEW_TAGS])
-    op.execute(f"ALTER TABLE audit_record DROP CONSTRAINT {name}")
-    op.execute(f"ALTER TABLE audit_record ADD CONSTRAINT {name} CHECK (tag IN ({tags}))")
-
-
-def _make_anew(connection: sa.Connection, table: str, old: str, new: str) -> None:
-    """SQLite keeps a table's rules in its text: another table with the same rows takes its place."""
-    kept = "SELECT type, sql FROM sqlite_master WHERE tbl_name = :table AND sql IS NOT NULL"
-    found = connection.execute(sa.text(kept), {"table": table}).all()
-    made = {kind: sql for kind, sql in found if kind == "table"}
-    connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {table}_before")
-    connection.exec_driver_sql(made["table"].replace(old, new))
-    connection.exec_driver_sql(f"INSERT INTO {table} SELECT * FROM {table}_before")
-    connection.exec_driver_sql(f"DROP TABLE {table}_before")
-    for kind, sql in found:
-        if kind != "table":
-            connection.exec_driver_sql(sql)
+    allow_tags(op.get_bind(), "recording:change", "recording:read", "recording:delete")
