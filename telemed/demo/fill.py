@@ -24,6 +24,7 @@ from telemed.demo.accounts_file import write_accounts
 from telemed.demo.cast import Cast, Login, add_cast, all_parts, make_logins
 from telemed.demo.casting import Casting
 from telemed.demo.ledger import Ledger
+from telemed.demo.links import make_looks
 from telemed.demo.pictures import draw_all
 from telemed.demo.plan import make_plan
 from telemed.demo.texts import Part, Texts, read_texts
@@ -169,7 +170,7 @@ async def _tell(work: UnitOfWork, world: World) -> Casting:
     placements = make_placements(world)
     await write_placements(work, placements)
     await write_transfers(work, make_transfers(world, placements))
-    await add_all(work, [*_hours(world.cast), *_counters(world)])
+    await add_all(work, [*_hours(world.cast), *_counters(world), *make_looks(world)])
     return casting
 
 

@@ -51,7 +51,9 @@ from telemed.facilities.models import Facility
 from telemed.imaging.models import StoredFile
 from telemed.imaging.storage import DirectoryStorage
 from telemed.keys import SETTINGS
+from telemed.media.link import LinkMode
 from telemed.patients.models import Patient
+from telemed.sessions.link.service import Finding, list_stations
 from telemed.sessions.minutes import open_papers
 from telemed.training.models import Rotation, TransferLog, TransferState
 from telemed.training.transfers import list_awaiting
@@ -249,6 +251,23 @@ async def test_the_rotated_doctor_who_is_tried_is_at_that_station(look: UnitOfWo
     rotated = await _first(look, Role.ROTATED_DOCTOR)
     doctor = await _first(look, Role.COMMUNE_DOCTOR)
     assert rotated.station_ids == doctor.station_ids
+
+
+async def test_most_stations_can_be_reached_and_the_others_say_why_not(look: UnitOfWork) -> None:
+    stations, _ = await list_stations(look, await _first(look, Role.COORDINATOR))
+    findings = Counter(station.finding for station in stations)
+    assert {finding for finding in findings if finding} == set(Finding) - {
+        Finding.NEVER,
+        Finding.FAILED,
+    }
+    assert findings[None] == len(stations) - 3 > 40
+    modes = Counter(each.profile.usual.mode for each in stations if each.profile)
+    assert modes[LinkMode.VIDEO] > 30
+    assert modes[LinkMode.VOICE] >= 3
+    assert modes[LinkMode.WRITTEN] >= 2
+    doctor = await _first(look, Role.COMMUNE_DOCTOR)
+    (own,) = [station for station in stations if station.station.id == doctor.facility_id]
+    assert not own.is_red
 
 
 async def test_every_file_is_in_storage(look: UnitOfWork, province: Province) -> None:
