@@ -11,6 +11,8 @@ MEDIA = (
     "bench.recovery",
     "bench.speech",
     "bench.media_relay",
+    "bench.capped",
+    "bench.twelve",
     "bench.recording",
 )
 

@@ -14,8 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,6 +35,9 @@ CAMERA: Final = "--use-fake-device-for-media-stream=fps=30"
 RELAY, MEDIA_RELAY, JANUS_ROW = "relay", "aiortc MediaRelay", "Janus VideoRoom"
 # CPU per forwarded kbit/s with four viewers, as a share of the peer's.
 GOALS: Final = {JANUS_ROW: 1.1, MEDIA_RELAY: 0.1}
+
+
+Backend = Callable[[], AbstractContextManager[tuple[str, int]]]
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def measure(browser: Browser, origin: str, pid: int, viewers: int) -> Row:
 
 def main() -> int:
     """Measure, in turn with each other, and print the table."""
-    backends = {RELAY: relay, MEDIA_RELAY: media_relay}
+    backends: dict[str, Backend] = {RELAY: relay, MEDIA_RELAY: media_relay}
     if shutil.which(JANUS):
         backends[JANUS_ROW] = janus
     rows: dict[tuple[str, int], Row] = {}

@@ -14,7 +14,7 @@
     const parts = line.split(' ');
     if (parts[7] === 'relay') return line;
     if (parts[2].toLowerCase() !== 'udp' || !/^[0-9.]+$/.test(parts[4])) return null;
-    [parts[4], parts[5]] = ['127.0.0.1', await mirrorOf(parts[4], parts[5])];
+    [parts[4], parts[5]] = [MIRRORS, await mirrorOf(parts[4], parts[5])];
     return parts.join(' ');
   };
   const Original = window.RTCPeerConnection;

@@ -152,7 +152,8 @@ class Link:
     def init_script(self) -> str:
         """What every page of this link has to run first."""
         control = f"http://{LOCAL}:{self._network.port}/{self.number}"
-        return INIT_SCRIPT.replace("CONTROL", f"'{control}'")
+        script = INIT_SCRIPT.replace("CONTROL", f"'{control}'")
+        return script.replace("MIRRORS", f"'{self._network.mirrors}'")
 
     def shape(self, **changes: Any) -> None:
         """Change both ways alike; see `Shape`."""
@@ -173,10 +174,11 @@ class Link:
 
 
 class Network:
-    """All links of a test, in a thread with a loop of its own."""
+    """All links of a test, in a thread with a loop of its own; mirrors are at one address of this machine."""
 
-    def __init__(self, *, seed: int = 1) -> None:
+    def __init__(self, *, seed: int = 1, mirrors: str = LOCAL) -> None:
         self._seed = seed
+        self.mirrors = mirrors
         self._numbers = count(1)
         self._links: dict[int, Link] = {}
         self._owners: dict[Address, Link] = {}
@@ -262,7 +264,7 @@ class Network:
             mirror = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             mirror.setblocking(False)
             mirror.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
-            mirror.bind((LOCAL, 0))
+            mirror.bind((self.mirrors, 0))
             self._mirrors[endpoint] = mirror
             self._loop.add_reader(mirror, self._receive, mirror, endpoint)
         return mirror

@@ -27,7 +27,7 @@ const exchange = async (connection, path) => {
 const LAYERS = [
   { rid: 's', scaleResolutionDownBy: 2, maxBitrate: 150_000 },
   { rid: 'l', maxBitrate: 1_000_000 },
-];
+].map((layer) => ({ ...layer, scalabilityMode: 'L1T2' }));
 window.publish = async (name, layers) => {
   const stream = await navigator.mediaDevices.getUserMedia({
     audio: true, video: { width: 640, height: 480, frameRate: 30 } });
