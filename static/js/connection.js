@@ -422,14 +422,14 @@ export class Connection {
   }
 }
 
-/** @param {Adapted | null} adapted */
-function shapeOf(adapted) {
+/** How voice is packed. @param {Adapted | null} adapted */
+export function shapeOf(adapted) {
   const { isRedundant = false, sending } = adapted ?? {};
   return `${isRedundant} ${sending?.packetMs ?? 20} ${sending?.picture === null}`;
 }
 
 /** @param {RTCRtpSendParameters} parameters @param {Sending} sending */
-function sendVoice(parameters, { voice, voiceBitrate }) {
+export function sendVoice(parameters, { voice, voiceBitrate }) {
   for (const encoding of parameters.encodings) {
     Object.assign(encoding, { active: voice, maxBitrate: voiceBitrate, priority: "high", networkPriority: "high" });
   }

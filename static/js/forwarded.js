@@ -4,15 +4,13 @@
  * made anew beside the one before. No DOM, no server. docs/protocol.md section 7.
  */
 import { Attempts } from "./attempts.js";
+import { Uplink, layersOf } from "./uplink.js";
 
 const LOOK_AGAIN_MS = 8000;
 // The others may still be showing what goes the old way.
 export const LINGER_MS = 4000;
-/** @type {RTCRtpEncodingParameters[]} */
-const LAYERS = [
-  { rid: "s", scaleResolutionDownBy: 2, maxBitrate: 150_000 },
-  { rid: "l", maxBitrate: 1_000_000 },
-].map((layer) => ({ ...layer, scalabilityMode: "L1T2" }));
+/** Whom the ladder's figures are about: the relay, not a participant. */
+export const RELAY = "";
 /** @type {Picture[]} */
 const PICTURES = ["none", "small", "large"];
 const KINDS = /** @type {const} */ (["audio", "video"]);
@@ -22,6 +20,8 @@ const KINDS = /** @type {const} */ (["audio", "video"]);
  * @typedef {{ participant: string, number: number }} Publication
  * @typedef {{ own: string, epoch: number, publishers: Publication[] }} Wanted
  * @typedef {"large" | "small" | "none"} Picture
+ * @typedef {import("./connection.js").Adapted} Adapted
+ * @typedef {import("./reception.js").Counted} Counted
  *
  * @typedef {object} ForwardedParts
  * @property {(event: "publish" | "subscribe" | "wish", payload: object) => Promise<any>} ask
@@ -40,6 +40,10 @@ class Leg {
     this.awaited = new Set(participants);
     /** @type {Map<TrackKind, RTCRtpSender>} */
     this.senders = new Map();
+    /** @type {Uplink | null} */
+    this.uplink = null;
+    /** Whose each section is. @type {Map<RTCRtpTransceiver, string>} */
+    this.of = new Map();
   }
 
   close() {
@@ -75,6 +79,8 @@ export class Forwarded {
   #wishes = new Map();
   /** @type {Picture} */
   #most = "large";
+  /** @type {Adapted | null} */
+  #adapted = null;
 
   /** @param {ForwardedParts} parts @param {MediaStream | null} [local] what the own tracks are heard and seen together as */
   constructor(parts, local = null) {
@@ -115,12 +121,17 @@ export class Forwarded {
     if (this.#in[at].awaited.size === 0) this.#closeBefore(this.#in[at]);
   }
 
-  /** What is sent and wanted at most: all, the small layer, voice alone. @param {Picture} most */
-  async limit(most) {
+  /** What is wanted at most: all, the small layer, voice alone. @param {Picture} most */
+  limit(most) {
     if (most === this.#most) return;
     this.#most = most;
     for (const participant of this.#wishes.keys()) this.#sendWish(participant, this.#wishOf(participant));
-    if (this.#out) await this.#applyLimit(this.#out);
+  }
+
+  /** Send like this from now on. @param {Adapted} adapted */
+  adapt(adapted) {
+    this.#adapted = adapted;
+    this.#out?.uplink?.adapt(adapted);
   }
 
   /** How much of somebody's picture is wanted. @param {string} participant @param {Picture} picture */
@@ -134,6 +145,53 @@ export class Forwarded {
   reports() {
     const legs = this.#out ? [this.#out, ...this.#in] : this.#in;
     return Promise.all(legs.map(async (source) => ({ source, report: await source.pc.getStats() })));
+  }
+
+  /**
+   * What the browser counts of the connection that sends, and of voice that comes in, which tells
+   * whether the link is there at all.
+   * @returns {Promise<Map<string, Map<string, any>>>}
+   */
+  async reportsByPeer() {
+    const out = this.#out;
+    if (out?.pc.connectionState !== "connected") return new Map();
+    const counted = await this.received();
+    /** @type {Map<string, any>} */
+    const report = new Map();
+    (await out.pc.getStats()).forEach((entry, id) => report.set(id, entry));
+    let heard = 0;
+    for (const { voice } of counted.values()) heard += voice;
+    if (heard > 0) {
+      const voice = { type: "inbound-rtp", kind: "audio", packetsReceived: heard, totalSamplesReceived: heard };
+      report.set("heard", voice);
+    }
+    return new Map([[RELAY, report]]);
+  }
+
+  /** Whether somebody's moving picture is wanted at all. @param {string} participant */
+  wants(participant) {
+    return this.#wishOf(participant) !== "none";
+  }
+
+  /** How much has come of everybody through the newest connection. @returns {Promise<Map<string, Counted>>} */
+  async received() {
+    /** @type {Map<string, Counted>} */
+    const counted = new Map();
+    const leg = this.#in.at(-1);
+    if (!leg) return counted;
+    /** @type {Map<string | null, string>} */
+    const byMid = new Map([...leg.of].map(([transceiver, participant]) => [transceiver.mid, participant]));
+    (await leg.pc.getStats()).forEach((entry) => {
+      const participant = entry.type === "inbound-rtp" ? byMid.get(entry.mid) : undefined;
+      if (participant === undefined) return;
+      const count = counted.get(participant) ?? { voice: 0, lost: 0, frames: 0 };
+      if (entry.kind === "audio") {
+        count.voice += entry.packetsReceived ?? 0;
+        count.lost += Math.max(0, entry.packetsLost ?? 0);
+      } else count.frames += entry.framesReceived ?? 0;
+      counted.set(participant, count);
+    });
+    return counted;
   }
 
   /** No more of it. */
@@ -168,10 +226,11 @@ export class Forwarded {
     try {
       const streams = this.#local ? [this.#local] : [];
       for (const kind of KINDS) {
-        const sendEncodings = kind === "video" ? LAYERS : undefined;
+        const sendEncodings = kind === "video" ? layersOf(this.#adapted?.sending ?? null) : undefined;
         const made = leg.pc.addTransceiver(this.#tracks.get(kind) ?? kind, { direction: "sendonly", streams, sendEncodings });
         leg.senders.set(kind, made.sender);
       }
+      leg.uplink = new Uplink(leg.pc, leg.senders, this.#adapted);
       await this.#negotiate(leg, "publish", { epoch: wanted.epoch });
       if (!this.#wanted) return leg.close();
       this.#out?.close();
@@ -179,7 +238,7 @@ export class Forwarded {
       this.#answered = this.#wanted;
       // What was switched over while it was being made.
       for (const kind of KINDS) await leg.senders.get(kind)?.replaceTrack(this.#tracks.get(kind) ?? null);
-      if (this.#most !== "large") await this.#applyLimit(leg);
+      if (this.#adapted) leg.uplink.adapt(this.#adapted);
       leg.pc.onconnectionstatechange = () => this.#watchOut(leg);
       this.#attempts.reset();
       this.#isPublishing = false;
@@ -199,17 +258,15 @@ export class Forwarded {
     const participants = others.map(({ participant }) => participant);
     const leg = new Leg(this.#parts.createConnection(this.#config), participants);
     try {
-      /** @type {Map<RTCRtpTransceiver, string>} */
-      const of = new Map();
       for (const kind of KINDS) {
         for (const participant of participants) {
           const made = leg.pc.addTransceiver(kind, { direction: "recvonly" });
           if (kind === "video") preferRelayed(made);
-          of.set(made, participant);
+          leg.of.set(made, participant);
         }
       }
       leg.pc.ontrack = ({ track, receiver, transceiver }) => {
-        const participant = of.get(transceiver);
+        const participant = leg.of.get(transceiver);
         if (participant) this.#parts.onTrack(participant, track, receiver, leg);
       };
       leg.pc.onconnectionstatechange = () => this.#watchIn(leg);
@@ -238,7 +295,8 @@ export class Forwarded {
     await leg.pc.setLocalDescription();
     const sdp = leg.pc.localDescription?.sdp ?? "";
     const { description } = await this.#parts.ask(event, { ...payload, description: { type: "offer", sdp } });
-    await leg.pc.setRemoteDescription(description);
+    if (leg.uplink) await leg.uplink.accept(description);
+    else await leg.pc.setRemoteDescription(description);
   }
 
   /** @param {Leg} leg */
@@ -270,17 +328,6 @@ export class Forwarded {
   #wishOf(participant) {
     const wish = this.#wishes.get(participant) ?? "large";
     return PICTURES.indexOf(wish) < PICTURES.indexOf(this.#most) ? wish : this.#most;
-  }
-
-  /** @param {Leg} leg */
-  async #applyLimit(leg) {
-    const sender = leg.senders.get("video");
-    const parameters = sender?.getParameters();
-    if (!sender || !parameters?.encodings?.length) return;
-    for (const encoding of parameters.encodings) {
-      encoding.active = this.#most === "large" || (this.#most === "small" && encoding.rid === "s");
-    }
-    await sender.setParameters(parameters);
   }
 
   /** @param {string} publisher @param {Picture} picture */

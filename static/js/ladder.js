@@ -100,8 +100,7 @@ const step = (rung, by) => RUNGS[Math.max(0, Math.min(RUNGS.length - 1, heightOf
 /** A rung with its hysteresis: quick down, slow up, slower after every climb that failed. */
 export class Hysteresis {
   #rung;
-  /** @type {Reason} */
-  #reason = "start";
+  #reason;
   #wait = UP_AFTER_MS;
   /** Null since the last fall. @type {number | null} */
   #climbedAt = null;
@@ -111,9 +110,10 @@ export class Hysteresis {
   /** @type {number | null} */
   #goodSince = null;
 
-  /** @param {Rung} rung @param {number} now */
-  constructor(rung, now) {
+  /** @param {Rung} rung @param {number} now @param {Reason} [reason] */
+  constructor(rung, now, reason = "start") {
     this.#rung = rung;
+    this.#reason = reason;
     this.#changedAt = now;
   }
 
@@ -202,11 +202,15 @@ export class Ladder {
   #backAt = -Infinity;
   #startedAt;
 
-  /** Starts low and climbs. @param {number} now */
-  constructor(now) {
+  /**
+   * Starts low and climbs, or goes on from where another connection over the same link stood.
+   * @param {number} now
+   * @param {{ rung: Rung, reason: Reason }} [from]
+   */
+  constructor(now, { rung, reason } = { rung: "small", reason: "start" }) {
     this.#startedAt = now;
     this.#lookedAt = now;
-    this.#out = new Hysteresis("small", now);
+    this.#out = new Hysteresis(rung, now, reason);
     this.#in = new Hysteresis("full", now);
   }
 

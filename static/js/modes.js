@@ -3,10 +3,10 @@
  * Keeps a call on its rung of the ladder: looks at every connection once a second, applies what the
  * ladder decides, tells the others, and exchanges stills. No DOM. docs/protocol.md section 8.
  */
+import { RELAY } from "./forwarded.js";
 import { Ladder, LinkReader, RUNGS, sendingOf } from "./ladder.js";
 
 /**
- * @typedef {import("./call.js").Call} Call
  * @typedef {import("./ladder.js").Decision} Decision
  * @typedef {import("./ladder.js").Reason} Reason
  * @typedef {import("./ladder.js").Rung} Rung
@@ -14,10 +14,17 @@ import { Ladder, LinkReader, RUNGS, sendingOf } from "./ladder.js";
  * @typedef {import("./seat.js").Mode} Mode
  * @typedef {import("./seat.js").Seat} Seat
  * @typedef {{ ladder: Ladder, reader: LinkReader }} Pair
+ * @typedef {{ rung: Rung, reason: Reason }} Lack
+ *
+ * What the ladder looks at and steers: each other participant, or the relay for all of them.
+ * @typedef {object} Line
+ * @property {() => Promise<Map<string, { forEach(act: (entry: any) => void): void }>>} reportsByPeer
+ * @property {(participant: string, decision: Decision) => void} adapt
  *
  * @typedef {object} ModesParts
- * @property {Pick<Call, "adapt" | "reportsByPeer">} call
+ * @property {Line} line Whatever media goes over now.
  * @property {Pick<Seat, "tellMode" | "sendStill" | "sawStill">} seat
+ * @property {() => Promise<Lack | null>} lack What the relay leaves out for this page; null for nothing.
  * @property {(still: Still) => Promise<string>} capture A WebP picture in base64; "" for none.
  * @property {() => void} onChange The own mode is another one.
  * @property {(participant: string, image: string) => void} onStill
@@ -28,6 +35,7 @@ const LOOK_EVERY_MS = 1000;
 const STILL_LOST_MS = 20_000;
 const STILLS_REMEMBERED = 4;
 const LEAST_STILL_MS = 50;
+const VOICE = RUNGS.indexOf("voice");
 /** @type {Mode} */
 const START = { rung: "small", reason: "start", ask: "full", ask_reason: "start" };
 const SMALL = sendingOf("small", null);
@@ -104,6 +112,9 @@ export class Modes {
   /** @type {Rung | null} */
   #chosen = null;
   #own = START;
+  /** Where the ladder towards the relay begins. @type {Lack | undefined} */
+  #from;
+  #hasLacked = false;
   #roundTripMs = 0;
   #isLooking = false;
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -136,13 +147,23 @@ export class Modes {
     this.#own = START;
   }
 
-  /** Forget every connection, and tell the others that nothing holds back any more. */
-  begin() {
+  /**
+   * Another way of media: forget every connection, and tell the others that nothing holds back any
+   * more. The relay is reached over the same link, so there the ladder goes on where it stood.
+   * @param {boolean} isRelayed
+   * @returns {import("./connection.js").Adapted} how to send until something is known
+   */
+  begin(isRelayed) {
+    const { rung, reason } = this.#own;
+    this.#from = isRelayed && this.#pairs.size > 0 ? { rung, reason } : undefined;
     this.#pairs.clear();
     this.#lines.clear();
     this.#theirs.clear();
     this.#own = { ...START, rung: "full" };
+    this.#hasLacked = false;
     this.#parts.seat.tellMode(this.#own);
+    if (!this.#from) return START_SENDING;
+    return { isRedundant: rung === "full", sending: sendingOf(rung, null) };
   }
 
   /** By hand; null gives it back to the ladder. @param {Rung | null} rung */
@@ -179,15 +200,19 @@ export class Modes {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      const reports = await this.#parts.call.reportsByPeer();
+      const reports = await this.#parts.line.reportsByPeer();
       const decisions = [...reports].map(([participant, report]) => this.#decide(participant, report));
-      this.#tell(decisions);
+      this.#tell(decisions, await this.#parts.lack());
     } finally {
       this.#isLooking = false;
     }
   }
 
-  /** @param {string} participant @param {RTCStatsReport} report */
+  /**
+   * @param {string} participant
+   * @param {{ forEach(act: (entry: any) => void): void }} report
+   * @returns {Decision}
+   */
   #decide(participant, report) {
     const now = this.#parts.now();
     const pair = this.#pairOf(participant, now);
@@ -197,24 +222,38 @@ export class Modes {
     report.forEach((entry) => entries.push(entry));
     const figures = { ...pair.reader.read(entries, now), spare: line.spare };
     this.#roundTripMs = figures.roundTripMs ?? this.#roundTripMs;
+    const decision = pair.ladder.decide(now, figures, this.#wishesOf(participant));
+    this.#parts.line.adapt(participant, decision);
+    // What was learnt beside a moving picture tells nothing of the link without it.
+    if (!decision.sending.still) line.forget();
+    const still = decision.sending.still ?? (this.#isAwaited(participant) ? sendingOf("voice", figures).still : null);
+    if (still && line.isDue(now, still.everyMs)) void this.#sendStill(participant, line, still);
+    if (participant !== RELAY) return decision;
+    // What this page can receive, the relay finds out.
+    return { ...decision, ask: this.#chosen ?? "full", askReason: this.#chosen ? "chosen" : "start" };
+  }
+
+  /** @param {string} participant @returns {import("./ladder.js").Wishes} */
+  #wishesOf(participant) {
+    const chosen = this.#chosen;
+    // One weak viewer must not lower what all others see: the relay fits each picture to each link.
+    if (participant === RELAY) return { asked: "full", theirs: "full", chosen };
     const theirs = this.#theirs.get(participant);
-    const decision = pair.ladder.decide(now, figures, {
-      asked: theirs?.ask ?? "full",
-      theirs: theirs?.rung ?? "small",
-      chosen: this.#chosen,
-    });
-    this.#parts.call.adapt(participant, decision);
-    const still = decision.sending.still;
-    if (!still) line.forget();
-    else if (line.isDue(now, still.everyMs)) void this.#sendStill(participant, line, still);
-    return decision;
+    return { asked: theirs?.ask ?? "full", theirs: theirs?.rung ?? "small", chosen };
+  }
+
+  /** Whether somebody gets stills from the relay in place of this page's picture. @param {string} participant */
+  #isAwaited(participant) {
+    if (participant !== RELAY || RUNGS.indexOf(this.#own.rung) <= VOICE) return false;
+    return [...this.#theirs.values()].some(({ ask }) => RUNGS.indexOf(ask) <= VOICE);
   }
 
   /** @param {string} participant @param {number} now */
   #pairOf(participant, now) {
     const known = this.#pairs.get(participant);
     if (known) return known;
-    const pair = { ladder: new Ladder(now), reader: new LinkReader() };
+    const from = participant === RELAY ? this.#from : undefined;
+    const pair = { ladder: new Ladder(now, from), reader: new LinkReader() };
     this.#pairs.set(participant, pair);
     return pair;
   }
@@ -231,16 +270,30 @@ export class Modes {
     const image = await this.#parts.capture(still);
     if (!image || !line.isDue(this.#parts.now(), still.everyMs)) return;
     const number = line.begin(this.#parts.now(), image.length);
-    await this.#parts.seat.sendStill(participant, number, image).catch(() => line.failed());
+    try {
+      await this.#parts.seat.sendStill(participant || null, number, image);
+      // The server passes it on to each as fast as their link goes: here only the own one counts.
+      if (participant === RELAY) line.seen(number, this.#parts.now(), this.#roundTripMs);
+    } catch {
+      line.failed();
+    }
   }
 
-  /** @param {Decision[]} decisions */
-  #tell(decisions) {
+  /** @param {Decision[]} decisions @param {Lack | null} lack */
+  #tell(decisions, lack) {
     if (decisions.length === 0) return;
     const lowest = (/** @type {"rung" | "ask"} */ what) =>
       decisions.reduce((low, each) => (RUNGS.indexOf(each[what]) < RUNGS.indexOf(low[what]) ? each : low));
     const [sends, asks] = [lowest("rung"), lowest("ask")];
+    /** @type {Mode} */
     const mode = { rung: sends.rung, reason: sends.reason, ask: asks.ask, ask_reason: asks.askReason };
+    if (lack && RUNGS.indexOf(lack.rung) < RUNGS.indexOf(mode.ask)) {
+      mode.ask = lack.rung;
+      mode.ask_reason = lack.reason;
+      this.#hasLacked = true;
+    } else if (this.#hasLacked && mode.ask_reason === "start") {
+      mode.ask_reason = "link_good";
+    }
     if (JSON.stringify(mode) === JSON.stringify(this.#own)) return;
     this.#own = mode;
     this.#parts.seat.tellMode(mode);

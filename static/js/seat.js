@@ -253,7 +253,7 @@ export class Seat {
     void this.#sendMode();
   }
 
-  /** @param {string} to @param {number} number @param {string} image WebP in base64 */
+  /** @param {string | null} to null for whoever needs one @param {number} number @param {string} image WebP in base64 */
   sendStill(to, number, image) {
     if (!this.#isIn) return Promise.reject(new LiveError({ code: "link_lost" }));
     return this.#live.send("session:still", { session: this.#session, to, number, image });

@@ -1,19 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Forwarded } from "../../static/js/forwarded.js";
+import { Forwarded, RELAY } from "../../static/js/forwarded.js";
+import { sendingOf } from "../../static/js/ladder.js";
 
 class FakeConnection {
   connectionState = "new";
   localDescription = null;
   transceivers = [];
   isClosed = false;
+  signalingState = "stable";
+  stats = new Map();
 
   addTransceiver(trackOrKind, options) {
     const kind = trackOrKind.kind ?? trackOrKind;
     const sender = {
       track: trackOrKind.kind ? trackOrKind : null,
-      encodings: (options.sendEncodings ?? []).map((each) => ({ ...each })),
+      encodings: (options.sendEncodings ?? [{}]).map((each) => ({ ...each })),
       async replaceTrack(track) { this.track = track; },
       getParameters() { return { encodings: this.encodings.map((each) => ({ ...each })) }; },
       async setParameters({ encodings }) { this.encodings = encodings; },
@@ -45,7 +48,7 @@ class FakeConnection {
   }
 
   async getStats() {
-    return new Map();
+    return this.stats;
   }
 }
 
@@ -165,20 +168,56 @@ test("a wish is told once, and again to a new connection", async () => {
   forwarded.close();
 });
 
-test("what is chosen by hand bounds what is sent and what is wanted", async () => {
-  const { forwarded, follow, made, asked } = setUp();
+test("what is chosen by hand bounds what is wanted", async () => {
+  const { forwarded, follow, asked } = setUp();
   follow(["me", 1], ["a", 2]);
   await settle();
-  const { sender } = made[0].transceivers[1];
   forwarded.wish("a", "small");
-  await forwarded.limit("none");
-  assert.deepEqual(sender.encodings.map(({ active }) => active), [false, false]);
-  await forwarded.limit("small");
-  assert.deepEqual(sender.encodings.map(({ rid, active }) => [rid, active]), [["s", true], ["l", false]]);
-  await forwarded.limit("large");
-  assert.deepEqual(sender.encodings.map(({ active }) => active), [true, true]);
+  for (const most of ["none", "small", "large"]) forwarded.limit(most);
+  assert.equal(forwarded.wants("a"), true);
   const wishes = asked.filter(([event]) => event === "wish").map(([, { picture }]) => picture);
   assert.deepEqual(wishes, ["small", "none", "small", "small"]);
+  forwarded.close();
+});
+
+test("the connection that sends sends as the ladder says, from its first packet on", async () => {
+  const { forwarded, follow, made } = setUp();
+  forwarded.adapt({ isRedundant: false, sending: sendingOf("small", null) });
+  follow();
+  await settle();
+  const [voice, picture] = made[0].transceivers;
+  assert.deepEqual(picture.options.sendEncodings.map(({ active }) => active), [true, false]);
+  for (const [rung, active] of [["full", [true, true]], ["voice", [false, false]], ["small", [true, false]]]) {
+    forwarded.adapt({ isRedundant: false, sending: sendingOf(rung, null) });
+    await settle();
+    assert.deepEqual(picture.sender.encodings.map((each) => each.active), active);
+    assert.equal(voice.sender.encodings[0].maxBitrate, sendingOf(rung, null).voiceBitrate);
+  }
+  forwarded.close();
+});
+
+test("what came of whom is counted by section; the ladder hears of voice as a whole", async () => {
+  const { forwarded, follow, made } = setUp();
+  follow(["me", 1], ["a", 2], ["b", 3]);
+  await settle();
+  made[1].transceivers.forEach((each, place) => {
+    each.mid = String(place);
+  });
+  const inbound = (mid, kind, more) => [`in${mid}`, { type: "inbound-rtp", mid, kind, ...more }];
+  made[1].stats = new Map([
+    inbound("0", "audio", { packetsReceived: 50, packetsLost: 5 }),
+    inbound("1", "audio", { packetsReceived: 30, packetsLost: -1 }),
+    inbound("3", "video", { framesReceived: 7 }),
+    inbound("9", "audio", { packetsReceived: 1000 }),
+  ]);
+  made[0].stats = new Map([["T", { type: "transport", selectedCandidatePairId: "P" }]]);
+  assert.deepEqual([...(await forwarded.received())], [
+    ["a", { voice: 50, lost: 5, frames: 0 }],
+    ["b", { voice: 30, lost: 0, frames: 7 }],
+  ]);
+  const report = (await forwarded.reportsByPeer()).get(RELAY);
+  assert.deepEqual([...report.values()].map(({ type }) => type), ["transport", "inbound-rtp"]);
+  assert.equal(report.get("heard").packetsReceived, 80);
   forwarded.close();
 });
 

@@ -1,6 +1,6 @@
 // @ts-check
 /** The pictures and voices of the others: one stage for each, four of them seen. */
-import { find, icon, make } from "../dom.js";
+import { find, icon, label, make } from "../dom.js";
 import { Handover } from "../handover.js";
 import { t } from "../i18n.js";
 import { StageOrder } from "../stage-order.js";
@@ -113,6 +113,11 @@ class Stage {
   participant = "";
   /** @type {Peer | null} */
   peer = null;
+  /** The person wants no moving picture of them. */
+  isHeld = false;
+  /** The link carries none. */
+  isWithout = false;
+  isRelayed = false;
   #parts;
   #handover;
   /** @type {Coming | null} */
@@ -126,7 +131,7 @@ class Stage {
     this.#hearFrames(this.video);
     this.#handover = new Handover({
       onShown: (origin) => parts.onShown(this.participant, origin),
-      expectsPicture: () => !this.peer?.camera_off,
+      expectsPicture: () => !this.peer?.camera_off && !this.isHeld && !this.isWithout,
     });
   }
 
@@ -172,13 +177,16 @@ class Stage {
 
   show() {
     const peer = this.peer;
-    this.figure.dataset.picture = peer && !peer.camera_off ? "on" : "off";
+    const isHeld = this.isHeld && this.isRelayed;
+    this.figure.dataset.picture = peer && !peer.camera_off && !isHeld ? "on" : "off";
     const tag = find("[data-role=remote-tag]", HTMLElement, this.figure);
     tag.hidden = !peer;
     const still = find("[data-role=still]", HTMLImageElement, this.figure);
-    const isStill = peer?.mode?.rung === "voice" && !peer.camera_off && still.hasAttribute("src");
+    const isInsteadOf = this.isWithout || peer?.mode?.rung === "voice";
+    const isStill = isInsteadOf && !isHeld && peer?.camera_off === false && still.hasAttribute("src");
     still.hidden = !isStill;
     this.figure.dataset.still = isStill ? "on" : "off";
+    this.#showHold();
     if (!peer) return;
     tag.replaceChildren(icon(peer.muted ? "mic-off" : "mic"), icon(peer.camera_off ? "video-off" : "video"), make("span", { class: "cut" }, peer.name));
     tag.dataset.muted = String(peer.muted);
@@ -186,9 +194,18 @@ class Stage {
     tag.append(make("span", { class: "sr" }, stateWords(peer)));
   }
 
+  #showHold() {
+    const hold = find("[data-role=hold]", HTMLButtonElement, this.figure);
+    const isBlocked = !find("[data-role=unmute]", HTMLButtonElement, this.figure).hidden;
+    hold.hidden = !this.isRelayed || !this.peer || this.peer.camera_off || isBlocked;
+    const words = this.isHeld ? t("Nhận hình lại") : t("Tạm dừng hình");
+    if (hold.textContent !== words) label(hold, this.isHeld ? "video" : "video-off", words);
+  }
+
   clear() {
     this.#handover.drop();
     this.#coming = null;
+    this.isHeld = this.isWithout = false;
     this.peer = null;
     this.participant = "";
     this.video.srcObject = null;
@@ -263,10 +280,17 @@ export class Stages {
     stage.figure.remove();
   }
 
-  /** @param {Iterable<Peer>} peers */
-  show(peers) {
+  /**
+   * @param {Iterable<Peer>} peers
+   * @param {{ isRelayed: boolean, without: Set<string> }} media whose pictures the link does not carry
+   */
+  show(peers, { isRelayed, without }) {
     const present = [...peers];
     for (const peer of present) this.#of(peer.participant).peer = peer;
+    for (const stage of this.#stages) {
+      stage.isRelayed = isRelayed;
+      stage.isWithout = isRelayed && without.has(stage.participant);
+    }
     this.#arrange(present.map(({ participant }) => participant));
     for (const stage of this.#stages) stage.show();
   }
@@ -284,7 +308,8 @@ export class Stages {
       stage.figure.hidden = !seen.includes(stage.participant);
       const isLarge = stage.participant === large;
       stage.figure.dataset.size = isLarge ? "large" : "small";
-      this.#parts.onWish(stage.participant, stage.figure.hidden ? "none" : isLarge ? "large" : "small");
+      const isSeen = !stage.figure.hidden && !stage.isHeld;
+      this.#parts.onWish(stage.participant, !isSeen ? "none" : isLarge ? "large" : "small");
     }
   }
 
@@ -304,6 +329,13 @@ export class Stages {
     return free;
   }
 
+  /** Voice alone of one participant, to save the link; or the picture again. @param {Stage} stage */
+  #hold(stage) {
+    stage.isHeld = !stage.isHeld;
+    this.#arrange(this.#stages.map(({ participant }) => participant).filter(Boolean));
+    stage.show();
+  }
+
   #more() {
     const figure = /** @type {HTMLElement} */ (this.#blank.cloneNode(true));
     this.#box.append(figure);
@@ -317,6 +349,7 @@ export class Stages {
     const stage = new Stage(figure, this.#parts);
     const press = find("[data-role=unmute]", HTMLButtonElement, figure);
     press.addEventListener("click", () => this.play());
+    find("[data-role=hold]", HTMLButtonElement, figure).addEventListener("click", () => this.#hold(stage));
     find("video", HTMLVideoElement, figure).setAttribute("aria-label", t("Hình của người kia"));
     return stage;
   }

@@ -98,6 +98,9 @@ export function wordsOf(kind, name, data = {}) {
   if (kind === "mode_changed") {
     return t("{name}: {mode} – {reason}", { name, mode: rungWords(data.rung), reason: reasonWords(data.reason) });
   }
+  if (kind === "reception_changed") {
+    return t("{name}: {mode} – {reason}", { name, mode: receptionWords(data.rung), reason: reasonWords(data.reason) });
+  }
   if (kind === "picture_asked") return t("{name} xin ảnh nét", { name });
   if (kind === "picture_answered") return pictureWords(name, data.outcome);
   if (kind === "person_invited") {
@@ -156,6 +159,11 @@ function rungWords(rung) {
   return t("chỉ còn nhắn chữ");
 }
 
+/** @param {Rung} rung */
+function receptionWords(rung) {
+  return heightOf(rung) > heightOf("voice") ? t("nhận lại được hình") : t("nhận tiếng và từng ảnh");
+}
+
 /** @param {Reason} reason */
 function reasonWords(reason) {
   if (reason === "link_good") return t("đường truyền đã tốt");
@@ -168,6 +176,15 @@ function reasonWords(reason) {
   return t("bắt đầu gọi");
 }
 
+/** @param {Rung} rung */
+const heightOf = (rung) => ["written", "voice", "small", "full"].indexOf(rung);
+
+/** Who sends least; null when nobody is there. @param {Iterable<Peer>} peers */
+export function lowestOf(peers) {
+  const height = (/** @type {Peer} */ { mode }) => (mode ? heightOf(mode.rung) : Infinity);
+  return [...peers].reduce((low, each) => (!low || height(each) < height(low) ? each : low), /** @type {Peer | null} */ (null));
+}
+
 /**
  * What the call has come down to, at whichever end, and why; no text while all is well.
  * @param {Mode} own
@@ -176,8 +193,19 @@ function reasonWords(reason) {
  * @returns {{ rung: Rung, text: string }}
  */
 export function modeOf(own, theirs, name) {
-  const low = (/** @type {Mode} */ mode) => ["written", "voice", "small", "full"].indexOf(mode.rung);
-  const isTheirs = theirs !== null && low(theirs) < low(own);
+  const sent = sentOf(own, theirs, name);
+  // Only the relay leaves pictures out by itself; browser to browser the other side sends less.
+  const isLacking = heightOf(own.ask) <= heightOf("voice") && (own.ask_reason === "link_slow" || own.ask_reason === "link_lossy");
+  if (!isLacking) return sent;
+  const reason = reasonWords(own.ask_reason);
+  const words = t("Máy này chỉ còn nhận tiếng và từng ảnh của người khác. Bạn: {reason}.", { reason });
+  const rung = heightOf(sent.rung) > heightOf("voice") ? "voice" : sent.rung;
+  return { rung, text: sent.text && sent.rung !== "full" ? `${words} ${sent.text}` : words };
+}
+
+/** @param {Mode} own @param {Mode | null} theirs @param {string} name @returns {{ rung: Rung, text: string }} */
+function sentOf(own, theirs, name) {
+  const isTheirs = theirs !== null && heightOf(theirs.rung) < heightOf(own.rung);
   const { rung, reason } = isTheirs ? theirs : own;
   if (rung === "full" || reason === "start") return { rung, text: "" };
   const who = isTheirs ? name : t("Bạn");

@@ -11,13 +11,14 @@ import { KnownServers } from "../known-servers.js";
 import { Live } from "../live.js";
 import { Modes, START_SENDING } from "../modes.js";
 import { QualityKeeper, QualityRecord } from "../quality.js";
+import { Reception } from "../reception.js";
 import { Seat } from "../seat.js";
 import { recordingWords } from "./recording-words.js";
 import { InviteDesk } from "./room-invite.js";
 import { PictureDesk } from "./room-pictures.js";
 import { RecordingBar } from "./room-recording.js";
 import { Stages } from "./room-stages.js";
-import { capacityWords, modeOf, problemWords, situationOf, stateWords, wordsOf } from "./room-words.js";
+import { capacityWords, lowestOf, modeOf, problemWords, situationOf, stateWords, wordsOf } from "./room-words.js";
 
 /**
  * @typedef {import("../devices.js").TrackKind} TrackKind
@@ -47,7 +48,7 @@ const QUALITY_MODES = /** @type {const} */ ({
   written: "written",
 });
 
-/** What a rung chosen by hand leaves of pictures in the relay. */
+/** What a rung chosen by hand leaves of the others' pictures in the relay. */
 const MOST_RELAYED = /** @type {const} */ ({ full: "large", small: "small", voice: "none", written: "none" });
 
 /** A path that nobody has asked for yet is kept no longer: it takes a place at the TURN server. */
@@ -195,8 +196,17 @@ const seat = new Seat(live, session, {
 
 const recording = new RecordingBar(live, session, (participant) => peers.get(participant)?.name ?? "");
 
+const reception = new Reception();
+
 const modes = new Modes({
-  call,
+  line: {
+    reportsByPeer: () => (way.media === "relay" ? forwarded : call).reportsByPeer(),
+    adapt: (participant, decision) => {
+      if (way.media === "relay") forwarded.adapt(decision);
+      else call.adapt(participant, decision);
+    },
+  },
+  lack: lackOfPictures,
   seat,
   capture: captureStill,
   onChange: () => {
@@ -275,8 +285,10 @@ function gotWay({ media: to, publishers }) {
   const isOther = to !== way.media;
   way = { media: to, publishers };
   if (isOther) stayOnBoth();
-  // There the relay fits every picture to every link: the ladder is for two.
-  if (isOther) modes.begin();
+  if (isOther) {
+    reception.clear();
+    forwarded.adapt(modes.begin(to === "relay"));
+  }
   if (to === "relay") {
     call.pause();
     forwarded.follow({ own, epoch: ownEpoch, publishers });
@@ -294,6 +306,22 @@ function stayOnBoth() {
 function leaveOldWay() {
   if (peers.size === 0 || [...peers.keys()].some((participant) => !arrived.has(participant))) return;
   leaving ??= setTimeout(() => (way.media === "relay" ? call.end() : forwarded.close()), LINGER_MS);
+}
+
+/** Whether the relay leaves pictures out for this page. */
+async function lackOfPictures() {
+  if (way.media !== "relay") return null;
+  const before = reception.without.size;
+  reception.look(performance.now(), await forwarded.received(), isPictureExpected);
+  if (reception.without.size !== before) show();
+  return reception.without.size > 0 ? { rung: /** @type {const} */ ("voice"), reason: reception.reason } : null;
+}
+
+/** @param {string} participant */
+function isPictureExpected(participant) {
+  const peer = peers.get(participant);
+  if (!peer?.connected || peer.camera_off || !forwarded.wants(participant)) return false;
+  return ["full", "small"].includes(peer.mode?.rung ?? "small");
 }
 
 async function reportsOfBoth() {
@@ -400,10 +428,10 @@ function render() {
 }
 
 function showMode() {
-  const peer = peers.values().next().value ?? null;
-  const { rung, text } = modeOf(modes.own, peer?.mode ?? null, peer?.name ?? other);
+  const lowest = lowestOf(peers.values());
+  const { rung, text } = modeOf(modes.own, lowest?.mode ?? null, lowest?.name ?? other);
   const box = find("[data-role=mode]", HTMLElement);
-  box.hidden = !text || !peer;
+  box.hidden = !text || !lowest;
   box.dataset.rung = rung;
   const words = find("[data-role=mode-words]", HTMLElement);
   if (words.textContent !== text) words.textContent = text;
@@ -434,7 +462,7 @@ async function captureStill({ width, height, quality, mostBytes }) {
 }
 
 function showPeople() {
-  stages.show(peers.values());
+  stages.show(peers.values(), { isRelayed: way.media === "relay", without: reception.without });
   const people = find("[data-role=people]", HTMLElement);
   const names = [t("Bạn"), ...[...peers.values()].map(({ name, capacity }) => (capacity ? `${name} – ${capacityWords(capacity)}` : name))];
   people.replaceChildren(...names.map((name) => make("li", { class: "row soft" }, icon("user"), make("span", {}, name))));
@@ -607,7 +635,7 @@ const modeChoice = find("[data-role=choose-mode]", HTMLSelectElement);
 modeChoice.addEventListener("change", () => {
   const rung = /** @type {import("../ladder.js").Rung | ""} */ (modeChoice.value);
   modes.choose(rung || null);
-  void forwarded.limit(MOST_RELAYED[rung || "full"]);
+  forwarded.limit(MOST_RELAYED[rung || "full"]);
 });
 chatForm.addEventListener("submit", (event) => {
   event.preventDefault();
