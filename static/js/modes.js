@@ -36,6 +36,7 @@ const STILL_LOST_MS = 20_000;
 const STILLS_REMEMBERED = 4;
 const LEAST_STILL_MS = 50;
 const VOICE = RUNGS.indexOf("voice");
+const NARROW = { ...sendingOf("voice", null), voiceBitrate: 16_000 };
 /** @type {Mode} */
 const START = { rung: "small", reason: "start", ask: "full", ask_reason: "start" };
 const SMALL = sendingOf("small", null);
@@ -222,15 +223,26 @@ export class Modes {
     report.forEach((entry) => entries.push(entry));
     const figures = { ...pair.reader.read(entries, now), spare: line.spare };
     this.#roundTripMs = figures.roundTripMs ?? this.#roundTripMs;
-    const decision = pair.ladder.decide(now, figures, this.#wishesOf(participant));
+    const decided = pair.ladder.decide(now, figures, this.#wishesOf(participant));
+    const decision = participant === RELAY ? this.#forAll(decided) : decided;
     this.#parts.line.adapt(participant, decision);
     // What was learnt beside a moving picture tells nothing of the link without it.
-    if (!decision.sending.still) line.forget();
-    const still = decision.sending.still ?? (this.#isAwaited(participant) ? sendingOf("voice", figures).still : null);
+    if (decision.rung !== "voice") line.forget();
+    const still = decision.sending.still;
     if (still && line.isDue(now, still.everyMs)) void this.#sendStill(participant, line, still);
-    if (participant !== RELAY) return decision;
+    return decision;
+  }
+
+  /** To the relay goes what all others get. @param {Decision} decision @returns {Decision} */
+  #forAll(decision) {
     // What this page can receive, the relay finds out.
-    return { ...decision, ask: this.#chosen ?? "full", askReason: this.#chosen ? "chosen" : "start" };
+    /** @type {Decision} */
+    const own = { ...decision, ask: this.#chosen ?? "full", askReason: this.#chosen ? "chosen" : "start" };
+    const isWeakOneThere = [...this.#theirs.values()].some(({ ask }) => RUNGS.indexOf(ask) <= VOICE);
+    if (!isWeakOneThere || RUNGS.indexOf(own.rung) <= VOICE) return own;
+    // Their link has to carry everybody's voice, which nobody loses by being packed tighter.
+    const { still, packetMs, voiceBitrate } = NARROW;
+    return { ...own, sending: { ...own.sending, still, packetMs, voiceBitrate } };
   }
 
   /** @param {string} participant @returns {import("./ladder.js").Wishes} */
@@ -240,12 +252,6 @@ export class Modes {
     if (participant === RELAY) return { asked: "full", theirs: "full", chosen };
     const theirs = this.#theirs.get(participant);
     return { asked: theirs?.ask ?? "full", theirs: theirs?.rung ?? "small", chosen };
-  }
-
-  /** Whether somebody gets stills from the relay in place of this page's picture. @param {string} participant */
-  #isAwaited(participant) {
-    if (participant !== RELAY || RUNGS.indexOf(this.#own.rung) <= VOICE) return false;
-    return [...this.#theirs.values()].some(({ ask }) => RUNGS.indexOf(ask) <= VOICE);
   }
 
   /** @param {string} participant @param {number} now */

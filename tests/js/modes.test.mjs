@@ -66,10 +66,13 @@ test("what others ask for lowers nothing in the relay; they get stills", async (
   modes.gotMode("b", { ...full, ask: "voice", ask_reason: "link_slow" });
   assert.equal((await pass(10)).rung, "full");
   assert.ok(sent.stills.length >= 2);
+  const { picture, packetMs } = sent.adapted.at(-1)[1].sending;
+  assert.deepEqual([picture.scaleResolutionDownBy, packetMs], [1, 60]);
   modes.gotMode("b", full);
   const before = sent.stills.length;
   await pass(10);
   assert.equal(sent.stills.length, before);
+  assert.equal(sent.adapted.at(-1)[1].sending.packetMs, 20);
 });
 
 test("what the relay leaves out is asked for no more, said with its reason, and taken back", async () => {
