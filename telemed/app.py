@@ -57,8 +57,8 @@ from telemed.keys import (
     TRIAL,
 )
 from telemed.media.echo.process import EchoPeers
+from telemed.media.ice import IceServers
 from telemed.media.relay.process import RelayProcess
-from telemed.media.rooms import IceServer
 from telemed.patients.birth import Age, Birth, age_on
 from telemed.patients.views import routes as patient_routes
 from telemed.review.views import routes as history_routes
@@ -153,12 +153,11 @@ def _add_relay(app: web.Application) -> Relay | None:
     settings = app[SETTINGS]
     if not settings.relay:
         return None
-    servers = [
-        IceServer(url, each.username, each.credential)
-        for each in settings.relay_ice_servers
-        for url in each.urls
-    ]
-    relay = RelayProcess(servers, may_be_private=settings.relay_private_candidates)
+    relay = RelayProcess(
+        IceServers.of_relay(settings),
+        is_turn_only=settings.relay_turn == "only",
+        may_be_private=settings.relay_private_candidates,
+    )
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
         yield

@@ -7,6 +7,8 @@ import { Attempts } from "./attempts.js";
 import { Uplink, layersOf } from "./uplink.js";
 
 const LOOK_AGAIN_MS = 8000;
+// A TURN server that does not answer must not keep anybody from a relay that is in the open.
+const KNOWN_WITHIN_MS = 1000;
 // The others may still be showing what goes the old way.
 export const LINGER_MS = 4000;
 /** Whom the ladder's figures are about: the relay, not a participant. */
@@ -293,6 +295,7 @@ export class Forwarded {
   /** @param {Leg} leg @param {"publish" | "subscribe"} event @param {object} payload */
   async #negotiate(leg, event, payload) {
     await leg.pc.setLocalDescription();
+    if (this.#config.iceServers?.length) await known(leg.pc);
     const sdp = leg.pc.localDescription?.sdp ?? "";
     const { description } = await this.#parts.ask(event, { ...payload, description: { type: "offer", sdp } });
     if (leg.uplink) await leg.uplink.accept(description);
@@ -345,6 +348,25 @@ export class Forwarded {
     }, ms);
     this.#timers.add(timer);
   }
+}
+
+/**
+ * Until an address at a TURN server is known, or all are. Where the relay is at one itself, whose
+ * address it was not told is not let through to it.
+ * @param {RTCPeerConnection} pc
+ */
+function known(pc) {
+  return new Promise((/** @type {(known: void) => void} */ resolve) => {
+    const timer = setTimeout(resolve, KNOWN_WITHIN_MS);
+    const found = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const look = () => pc.iceGatheringState === "complete" && found();
+    pc.onicecandidate = ({ candidate }) => candidate?.type === "relay" && found();
+    pc.onicegatheringstatechange = look;
+    look();
+  });
 }
 
 /** The one codec of the relay: an offer of eleven pictures stays small. @param {RTCRtpTransceiver} transceiver */

@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     relay_address: RelayAddress = ""
     relay_private_candidates: bool = False
     relay_ice_servers: list[IceServer] = []
+    relay_turn: Literal["no", "also", "only"] = "no"
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -114,6 +115,8 @@ class Settings(BaseSettings):
             raise ValueError("turn_secret: needed with TELEMED_TURN_URLS")
         if has_turn_secret and not self.turn_urls:
             raise ValueError("turn_urls: needed with a secret of TURN")
+        if self.relay_turn != "no" and not self.turn_urls:
+            raise ValueError("relay_turn: needs TELEMED_TURN_URLS")
         return self
 
     @property

@@ -52,6 +52,14 @@ class IceServers:
             lifetime=timedelta(minutes=settings.turn_lifetime_minutes),
         )
 
+    @classmethod
+    def of_relay(cls, settings: Settings) -> Self:
+        """What the relay's own side looks for a path with. Raises SettingError for a bad secret."""
+        own = cls.of(settings)
+        fixed = tuple(each.model_dump(exclude_none=True) for each in settings.relay_ice_servers)
+        turn_urls = own.turn_urls if settings.relay_turn != "no" else ()
+        return replace(own, fixed=fixed, turn_urls=turn_urls)
+
     def issue(self, participant: str, now: datetime) -> Issued:
         """All servers, with credentials of one participant of one session, good from now on."""
         servers = list(self.fixed)
@@ -63,9 +71,29 @@ class IceServers:
         turn = {"urls": list(self.turn_urls), "username": username, "credential": credential}
         return Issued([*servers, turn], expires_at)
 
+    def to_json(self) -> dict[str, Any]:
+        """For a process of our own, over a pipe: the secret is in it."""
+        return {
+            "fixed": self.fixed,
+            "turn_urls": self.turn_urls,
+            "secret": self.secret.decode(),
+            "seconds": self.lifetime.total_seconds(),
+        }
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        lifetime = timedelta(seconds=told["seconds"])
+        return cls(
+            tuple(told["fixed"]), tuple(told["turn_urls"]), told["secret"].encode(), lifetime
+        )
+
     def issue_briefly(self, who: str, now: datetime) -> Issued:
         """The same for somebody who is not inside yet, or only looks at the link."""
         return replace(self, lifetime=min(self.lifetime, BRIEFLY)).issue(who, now)
+
+
+NO_SERVERS: Final = IceServers()
 
 
 def turn_credential(secret: bytes, participant: str, expires_at: datetime) -> tuple[str, str]:

@@ -8,15 +8,6 @@ from enum import StrEnum
 from typing import Protocol
 
 
-@dataclass(frozen=True)
-class IceServer:
-    """A TURN or STUN server of the relay's own side."""
-
-    url: str
-    username: str | None = None
-    credential: str | None = None
-
-
 class Picture(StrEnum):
     """The most that a viewer wants of one publisher's picture."""
 

@@ -230,3 +230,33 @@ test("a track that is switched goes where it is sent", async () => {
   assert.equal(made[0].transceivers[0].sender.track, track);
   forwarded.close();
 });
+
+/** With a TURN server named, a connection that is still looking for its addresses. */
+function looking() {
+  const world = setUp();
+  world.forwarded.configure([{ urls: ["turn:turn.example"] }]);
+  world.forwarded.follow({ own: "p1", epoch: 1, publishers: [] });
+  return { ...world, pc: world.made[0] };
+}
+
+test("an offer waits for an address at the TURN server: whom the relay is not told of, it may not hear", async () => {
+  const { asked, pc } = looking();
+  await settle();
+  pc.onicecandidate({ candidate: { type: "host" } });
+  await settle();
+  assert.deepEqual(asked, []);
+  pc.localDescription.sdp = "offer with an address";
+  pc.onicecandidate({ candidate: { type: "relay" } });
+  await settle();
+  assert.deepEqual(asked.map(([event, { description }]) => [event, description.sdp]), [["publish", "offer with an address"]]);
+});
+
+test("it waits no longer than there are addresses to be found", async () => {
+  const { asked, pc } = looking();
+  await settle();
+  assert.deepEqual(asked, []);
+  pc.iceGatheringState = "complete";
+  pc.onicegatheringstatechange();
+  await settle();
+  assert.equal(asked.length, 1);
+});

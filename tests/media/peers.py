@@ -30,9 +30,9 @@ def picture(
 class Peer:
     """One connection towards the relay."""
 
-    def __init__(self) -> None:
+    def __init__(self, configuration: RTCConfiguration = NO_SERVERS) -> None:
         dialect.learn()
-        self.connection = RTCPeerConnection(NO_SERVERS)
+        self.connection = RTCPeerConnection(configuration)
         self.open = asyncio.Event()
         self.closed_kinds: set[str] = set()
         self.control: list[Any] = []
@@ -43,6 +43,12 @@ class Peer:
     def transport(self) -> Any:
         """aiortc's DTLS transport."""
         return self.connection.getTransceivers()[0].receiver.transport
+
+    @property
+    def path(self) -> tuple[str, str]:
+        """The kinds of the two candidates that packets go between: the own, the relay's."""
+        pair = self.transport.transport._connection._nominated[1]
+        return pair.local_candidate.type, pair.remote_candidate.type
 
     async def offer(self, *, rids: tuple[str, ...] = ()) -> str:
         """What a browser would offer."""
@@ -91,8 +97,8 @@ class Peer:
 class SyntheticPublisher(Peer):
     """Sends what the test tells it to."""
 
-    def __init__(self, *kinds: str) -> None:
-        super().__init__()
+    def __init__(self, *kinds: str, configuration: RTCConfiguration = NO_SERVERS) -> None:
+        super().__init__(configuration)
         self.mids: dict[str, str] = {}
         self.ssrcs: dict[str, int] = {}
         self.kinds: dict[str, int] = {}
@@ -149,8 +155,8 @@ class SyntheticPublisher(Peer):
 class SyntheticViewer(Peer):
     """Keeps what comes."""
 
-    def __init__(self, *kinds: str) -> None:
-        super().__init__()
+    def __init__(self, *kinds: str, configuration: RTCConfiguration = NO_SERVERS) -> None:
+        super().__init__(configuration)
         self.packets: dict[str, list[rtp.RtpPacket]] = {"audio": [], "video": [], "rtx": []}
         self.codecs: dict[int, str] = {}
         self.parameters: dict[str, Any] = {}

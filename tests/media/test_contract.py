@@ -94,7 +94,7 @@ async def test_a_transceiver_has_what_an_outlet_takes() -> None:
 async def test_all_sections_share_one_transport() -> None:
     """By default the last pictures of several would stay on a transport that is dead."""
     publisher = SyntheticPublisher("audio", "video", "video")
-    link = Link((), sink=lambda _packet, _is_control, _now: None)
+    link = Link(NO_SERVERS, sink=lambda _packet, _is_control, _now: None)
     transceivers = await link.take(await publisher.offer())
     assert len({id(each.receiver.transport) for each in transceivers}) == 1
     await link.close()

@@ -69,6 +69,7 @@ def logging_as_before() -> Iterator[None]:
         ({"turn_urls": '["http://x"]', "turn_secret": "k" * 40}, "TELEMED_TURN_URLS__0: use turn:"),
         ({"turn_urls": '["turn:turn.example"]'}, "TELEMED_TURN_SECRET: needed with"),
         ({"turn_secret": "k" * 40}, "TELEMED_TURN_URLS: needed with"),
+        ({"relay_turn": "only"}, "TELEMED_RELAY_TURN: needs TELEMED_TURN_URLS"),
         ({"turn_urls": '["turn:x"]', "turn_secret": "short"}, "TELEMED_TURN_SECRET: each secret"),
         (
             {"turn_urls": '["turn:x"]', "turn_secret_file": "nowhere"},

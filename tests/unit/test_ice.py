@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -110,3 +111,26 @@ def test_a_file_with_a_weak_secret_is_refused(tmp_path: Path, text: str) -> None
     path.write_text(text)
     with pytest.raises(SettingError, match=r"^TELEMED_TURN_SECRET_FILE: each secret needs"):
         ice(turn_urls=URLS, turn_secret_file=path)
+
+
+def test_the_relays_own_side_is_at_the_turn_server_only_where_it_is_set() -> None:
+    turn = {"turn_urls": URLS, "turn_secret": SECRET}
+    own = {"urls": ["turn:own.example"], "username": "u", "credential": "c"}
+    settings = load_settings(relay_ice_servers=[own], ice_servers=[{"urls": ["stun:x"]}], **turn)
+    assert IceServers.of_relay(settings).issue("relay-p1", NOW).servers == [own]
+    for word in ("also", "only"):
+        found = IceServers.of_relay(load_settings(relay_turn=word, **turn))
+        assert found.issue("relay-p1", NOW) == ice(**turn).issue("relay-p1", NOW)
+
+
+def test_a_process_of_our_own_is_told_everything() -> None:
+    turn = {"turn_urls": URLS, "turn_secret": SECRET}
+    told = ice(ice_servers=[{"urls": ["stun:stun.example"]}], **turn)
+    again = IceServers.from_json(json.loads(json.dumps(told.to_json())))
+    assert again.issue("p1", NOW) == told.issue("p1", NOW)
+
+
+def test_what_is_given_before_somebody_is_inside_lasts_ten_minutes_at_most() -> None:
+    turn = {"turn_urls": URLS, "turn_secret": SECRET}
+    until = ice(**turn).issue_briefly("p1", NOW).expires_at
+    assert until == datetime(2026, 11, 23, 2, 10, 0, tzinfo=UTC)

@@ -13,16 +13,14 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
-from aiortc.rtcconfiguration import RTCBundlePolicy
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from pylibsrtp._binding import ffi, lib
 
 from telemed.media.relay import limits
 from telemed.media.relay.limits import Bucket
-from telemed.media.rooms import IceServer
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +43,10 @@ class Link:
     """A peer connection and the packets that pass through it."""
 
     def __init__(
-        self, ice_servers: Sequence[IceServer], *, sink: Callable[[bytes, bool, float], None]
+        self, configuration: RTCConfiguration, *, sink: Callable[[bytes, bool, float], None]
     ) -> None:
         self._sink = sink
-        servers = [
-            RTCIceServer(urls=server.url, username=server.username, credential=server.credential)
-            for server in ice_servers
-        ]
-        self.connection = RTCPeerConnection(
-            RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
-        )
+        self.connection = RTCPeerConnection(configuration)
         now = time.monotonic()
         self._handshakes = Bucket(limits.HANDSHAKES_A_SECOND, limits.HANDSHAKES_AT_ONCE, now)
         self._strangers = Bucket(limits.HANDSHAKES_A_SECOND, limits.HANDSHAKES_AT_ONCE, now)

@@ -10,14 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from telemed.core.clock import TaskOwner
+from aiortc import RTCConfiguration, RTCIceServer
+from aiortc.rtcconfiguration import RTCBundlePolicy, RTCIceTransportPolicy
+
+from telemed.core.clock import SystemClock, TaskOwner
 from telemed.core.errors import N_, Conflict, Invalid, Missing, Unavailable
+from telemed.media.ice import NO_SERVERS, IceServers
 from telemed.media.relay import dialect, limits
 from telemed.media.relay.offers import refused
 from telemed.media.relay.publishers import Publisher
 from telemed.media.relay.taps import Tape
 from telemed.media.relay.viewers import TICK_SECONDS, Viewer
-from telemed.media.rooms import IceServer, PeerStats, RoomStats, Wish
+from telemed.media.rooms import PeerStats, RoomStats, Wish
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +46,16 @@ class LocalRooms:
     """Forwards media within this process and its event loop. Implements `MediaRooms`."""
 
     def __init__(
-        self, ice_servers: Sequence[IceServer] = (), *, may_be_private: bool = True
+        self,
+        ice: IceServers = NO_SERVERS,
+        *,
+        is_turn_only: bool = False,
+        may_be_private: bool = True,
     ) -> None:
         dialect.learn()
-        self._ice_servers = tuple(ice_servers)
+        self._ice = ice
+        self._clock = SystemClock()
+        self._policy = RTCIceTransportPolicy.RELAY if is_turn_only else RTCIceTransportPolicy.ALL
         self._may_be_private = may_be_private
         self._rooms: dict[str, Room] = {}
         self._tapes: dict[str, Tape] = {}
@@ -69,11 +79,21 @@ class LocalRooms:
         for peer in found.peers() if found else []:
             await self._end(peer)
 
+    def _configuration(self, name: str) -> RTCConfiguration:
+        """How one connection looks for paths: a credential is its participant's own."""
+        issued = self._ice.issue(f"relay-{name}", self._clock.now())
+        return RTCConfiguration(
+            # An empty list: without one, aiortc asks a public server.
+            iceServers=[RTCIceServer(**server) for server in issued.servers],
+            iceTransportPolicy=self._policy,
+            bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
+        )
+
     async def publish(self, room: str, name: str, offer: str) -> str:
         """Take what `name` sends; the answer."""
         found = self._find(room)
         self._check_name(found, name)
-        peer = Publisher(name, self._ice_servers, time.monotonic())
+        peer = Publisher(name, self._configuration(name), time.monotonic())
         await self._end_publisher(found, name)
         found.publishers[name] = peer
         answering = peer.answer(offer, may_be_private=self._may_be_private)
@@ -89,7 +109,7 @@ class LocalRooms:
         missing = [each for each in publishers if each not in found.publishers]
         if missing or len(set(publishers)) < len(publishers):
             raise Missing
-        peer = Viewer(name, self._ice_servers, time.monotonic())
+        peer = Viewer(name, self._configuration(name), time.monotonic())
         await self._end_viewer(found, name)
         found.viewers[name] = peer
         tracks = {each: found.publishers[each].tracks for each in publishers}

@@ -14,13 +14,13 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any, Final
 
 from telemed.core.clock import TaskOwner
 from telemed.core.errors import N_, Conflict, Invalid, Kind, Missing, TelemedError, Unavailable
+from telemed.media.ice import NO_SERVERS, IceServers
 from telemed.media.relay import control
-from telemed.media.rooms import IceServer, PeerStats, RoomStats, Wish
+from telemed.media.rooms import PeerStats, RoomStats, Wish
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +38,14 @@ class RelayProcess:
     """Implements `MediaRooms` by asking the relay's process."""
 
     def __init__(
-        self, ice_servers: Sequence[IceServer] = (), *, may_be_private: bool = False
+        self,
+        ice: IceServers = NO_SERVERS,
+        *,
+        is_turn_only: bool = False,
+        may_be_private: bool = False,
     ) -> None:
-        servers = [asdict(server) for server in ice_servers]
-        self._options = json.dumps({"ice_servers": servers, "may_be_private": may_be_private})
+        told = {"is_turn_only": is_turn_only, "may_be_private": may_be_private}
+        self._options = json.dumps({"ice": ice.to_json(), **told})
         self._tasks = TaskOwner("relay-process")
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import secrets
 import struct
-from collections.abc import Sequence
 from typing import Any, Final
 
-from aiortc import rtp
+from aiortc import RTCConfiguration, rtp
 from aiortc.codecs import is_rtx
 
 from telemed.media.relay import dialect, limits
@@ -23,7 +22,6 @@ from telemed.media.relay.offers import (
 )
 from telemed.media.relay.packets import LONG, RTP, WORD, Media, read_extensions
 from telemed.media.relay.tracks import Layer, Track
-from telemed.media.rooms import IceServer
 
 TRANSPORT_FEEDBACK: Final = 15
 RTPFB: Final = 205
@@ -34,9 +32,9 @@ MEASURE_TICKS: Final = 10
 class Publisher:
     """One participant's connection towards the relay."""
 
-    def __init__(self, name: str, ice_servers: Sequence[IceServer], now: float) -> None:
+    def __init__(self, name: str, configuration: RTCConfiguration, now: float) -> None:
         self.name = name
-        self.link = Link(ice_servers, sink=self._receive)
+        self.link = Link(configuration, sink=self._receive)
         self.tracks: dict[str, Track] = {}
         self.since = now
         self._ssrc = secrets.randbelow(1 << 31) + 1

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from aiortc import rtp
+from aiortc import RTCConfiguration, rtp
 
 from telemed.core.errors import Missing
 from telemed.media.relay import limits
@@ -17,7 +17,7 @@ from telemed.media.relay.outlets import Outlet, PictureOutlet, Stream, VoiceOutl
 from telemed.media.relay.packets import TEMPORAL_LAYERS
 from telemed.media.relay.redundancy import Protection
 from telemed.media.relay.tracks import Layer, Track
-from telemed.media.rooms import IceServer, Picture, Wish
+from telemed.media.rooms import Picture, Wish
 
 TICK_SECONDS: Final = 0.05
 ALLOCATE_TICKS: Final = 4
@@ -40,9 +40,9 @@ class Rung:
 class Viewer:
     """One participant's connection from the relay."""
 
-    def __init__(self, name: str, ice_servers: Sequence[IceServer], now: float) -> None:
+    def __init__(self, name: str, configuration: RTCConfiguration, now: float) -> None:
         self.name = name
-        self.link = Link(ice_servers, sink=self._receive)
+        self.link = Link(configuration, sink=self._receive)
         self.since = now
         self.estimate = 0
         self._estimated_at = 0.0

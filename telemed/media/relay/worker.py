@@ -19,9 +19,10 @@ from pydantic import ValidationError
 
 from telemed.core.clock import TaskOwner
 from telemed.core.errors import TelemedError
+from telemed.media.ice import IceServers
 from telemed.media.relay import control
 from telemed.media.relay.local import LocalRooms
-from telemed.media.rooms import IceServer, Wish
+from telemed.media.rooms import Wish
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +99,8 @@ class Worker:
 async def run(inherited: socket.socket, options: dict[str, Any]) -> None:
     """Serve one application over an inherited socket."""
     reader, writer = await asyncio.open_unix_connection(sock=inherited, limit=control.LINE_BYTES)
-    servers = [IceServer(**server) for server in options["ice_servers"]]
-    rooms = LocalRooms(servers, may_be_private=options["may_be_private"])
+    ice = IceServers.from_json(options.pop("ice"))
+    rooms = LocalRooms(ice, **options)
     try:
         await Worker(rooms, writer).serve(reader)
     finally:
