@@ -8,7 +8,7 @@ import { io } from "../vendor/socket.io.esm.min.js";
 export const PROTOCOL_VERSION = 1;
 const ANSWER_WITHIN_MS = 5000;
 const PROBE_WITHIN_MS = 1000;
-const TRY_AGAIN_AFTER_MS = 1500;
+const TRY_AGAIN_AFTER_MS = 1000;
 const PASSING = new Set(["link_lost", "no_answer", "throttled", "unavailable", "internal"]);
 const FINAL_REFUSALS = new Set(["sign_in_needed", "protocol_unsupported"]);
 
@@ -55,7 +55,7 @@ function browserSocket() {
     transports: ["websocket"],
     autoConnect: false,
     reconnectionDelay: 200,
-    reconnectionDelayMax: 1500,
+    reconnectionDelayMax: 1000,
     timeout: 2000,
     auth: { protocol: PROTOCOL_VERSION },
   });
