@@ -79,6 +79,8 @@ export class Forwarded {
   #timers = new Set();
   /** @type {Map<string, Picture>} */
   #wishes = new Map();
+  /** What the newest connection knows of them; all else is large. @type {Map<string, Picture>} */
+  #told = new Map();
   /** @type {Picture} */
   #most = "large";
   /** @type {Adapted | null} */
@@ -127,7 +129,7 @@ export class Forwarded {
   limit(most) {
     if (most === this.#most) return;
     this.#most = most;
-    for (const participant of this.#wishes.keys()) this.#sendWish(participant, this.#wishOf(participant));
+    for (const participant of this.#in.at(-1)?.participants ?? []) this.#tellWish(participant);
   }
 
   /** Send like this from now on. @param {Adapted} adapted */
@@ -138,9 +140,8 @@ export class Forwarded {
 
   /** How much of somebody's picture is wanted. @param {string} participant @param {Picture} picture */
   wish(participant, picture) {
-    if ((this.#wishes.get(participant) ?? "large") === picture) return;
     this.#wishes.set(participant, picture);
-    this.#sendWish(participant, this.#wishOf(participant));
+    this.#tellWish(participant);
   }
 
   /** What the browser counts of every connection. */
@@ -208,6 +209,7 @@ export class Forwarded {
     this.#isPublishing = false;
     this.#isSubscribing = false;
     this.#wishes.clear();
+    this.#told.clear();
   }
 
   #work() {
@@ -278,7 +280,8 @@ export class Forwarded {
       this.#watched = key;
       this.#attempts.reset();
       this.#isSubscribing = false;
-      for (const participant of participants) this.#sendWish(participant, this.#wishOf(participant));
+      this.#told.clear();
+      for (const participant of participants) this.#tellWish(participant);
       // Whoever never comes through must not keep the one before open for ever.
       this.#later(LOOK_AGAIN_MS, () => this.#closeBefore(leg));
       this.#work();
@@ -333,9 +336,11 @@ export class Forwarded {
     return PICTURES.indexOf(wish) < PICTURES.indexOf(this.#most) ? wish : this.#most;
   }
 
-  /** @param {string} publisher @param {Picture} picture */
-  #sendWish(publisher, picture) {
-    if (picture === "large" && !this.#wishes.has(publisher)) return;
+  /** Unless the newest connection knows it. @param {string} publisher */
+  #tellWish(publisher) {
+    const picture = this.#wishOf(publisher);
+    if ((this.#told.get(publisher) ?? "large") === picture) return;
+    this.#told.set(publisher, picture);
     // Said again with the next subscription.
     this.#parts.ask("wish", { publisher, picture }).catch(() => {});
   }

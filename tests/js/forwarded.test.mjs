@@ -168,15 +168,17 @@ test("a wish is told once, and again to a new connection", async () => {
   forwarded.close();
 });
 
-test("what is chosen by hand bounds what is wanted", async () => {
+test("what is chosen by hand bounds what is wanted of everybody, said or not", async () => {
   const { forwarded, follow, asked } = setUp();
-  follow(["me", 1], ["a", 2]);
+  follow(["me", 1], ["a", 2], ["b", 3]);
   await settle();
   forwarded.wish("a", "small");
   for (const most of ["none", "small", "large"]) forwarded.limit(most);
   assert.equal(forwarded.wants("a"), true);
-  const wishes = asked.filter(([event]) => event === "wish").map(([, { picture }]) => picture);
-  assert.deepEqual(wishes, ["small", "none", "small", "small"]);
+  const wishes = (who) =>
+    asked.filter(([event, { publisher }]) => event === "wish" && publisher === who).map(([, { picture }]) => picture);
+  assert.deepEqual(wishes("a"), ["small", "none", "small"]);
+  assert.deepEqual(wishes("b"), ["none", "small", "large"]);
   forwarded.close();
 });
 
