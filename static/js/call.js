@@ -161,11 +161,11 @@ export class Call {
   }
 
   /**
-   * Look for a new path to one participant.
+   * Look for a new path to one participant, if it is still needed.
    * @param {string} participant
    */
-  restart(participant) {
-    this.#connections.get(participant)?.restart();
+  mend(participant) {
+    this.#connections.get(participant)?.mend();
   }
 
   /**

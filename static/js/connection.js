@@ -6,13 +6,18 @@
 import { asAnswer, shapedForVoice } from "./ladder.js";
 
 const STALLED_AFTER_MS = 1500;
+/** A narrow link stands still for a second or two whenever something else has to pass it. */
+const NARROW_STALLED_AFTER_MS = 3000;
 const SILENT_AFTER_MS = 7000;
 const SLOW_AFTER_MS = 5000;
 const TROUBLE_AGAIN_AFTER_MS = 4000;
 const RENEW_AFTER_MS = 15000;
+const ANSWER_AFTER_MS = 8000;
 const FLOW_WINDOW_MS = 1000;
 // More than the consent checks alone, less than voice in long packets over a bad line.
 const FLOWING_PACKETS = 8;
+/** Every browser has these; the others would make three quarters of a description, and a description takes seconds of a narrow link. */
+const CODECS = { audio: ["audio/opus", "audio/red"], video: ["video/vp8", "video/rtx"] };
 
 /**
  * @typedef {import("./seat.js").Peer} Peer
@@ -28,7 +33,7 @@ const FLOWING_PACKETS = 8;
  * @property {(kind: Signal["kind"], to: string, epoch: number, content: SignalContent) => Promise<unknown>} send
  * @property {(participant: string, track: MediaStreamTrack, receiver: RTCRtpReceiver, origin: object) => void} onTrack
  * @property {(participant: string, state: RTCPeerConnectionState) => void} onConnection
- * @property {(participant: string) => void} onTrouble Media has stopped coming: look at the link, then `restart`.
+ * @property {(participant: string) => void} onTrouble Media has stopped coming: look at the link, then `mend`.
  * @property {() => void} onRenew Restarting did not help: join anew.
  * @property {(config: RTCConfiguration) => RTCPeerConnection} [createConnection]
  * @property {() => number} [now] Milliseconds that only grow.
@@ -52,9 +57,10 @@ export class MediaWatch {
    * @param {number} pulse a count of everything received, media and consent checks alike
    * @param {RTCPeerConnectionState} state
    * @param {number} now
+   * @param {boolean} [isNarrow] nothing but voice fits
    * @returns {boolean} true when nothing comes that should be coming
    */
-  isStalled(pulse, state, now) {
+  isStalled(pulse, state, now, isNarrow = false) {
     if (pulse !== this.#beats.at(-1)?.[1]) {
       this.#beats.push([now, pulse]);
       while (this.#beats.length > 1 && this.#beats[1][0] <= now - FLOW_WINDOW_MS) this.#beats.shift();
@@ -64,8 +70,9 @@ export class MediaWatch {
     }
     if (state === "disconnected" || state === "failed") return true;
     if (state !== "connected") return now - this.#startedAt >= SLOW_AFTER_MS;
+    const stalledAfter = isNarrow ? NARROW_STALLED_AFTER_MS : STALLED_AFTER_MS;
     // A peer with everything switched off still answers the consent checks, every few seconds.
-    return now - this.#beatAt >= (this.#wasFlowing ? STALLED_AFTER_MS : SILENT_AFTER_MS);
+    return now - this.#beatAt >= (this.#wasFlowing ? stalledAfter : SILENT_AFTER_MS);
   }
 }
 
@@ -95,6 +102,7 @@ export class Connection {
   /** @type {number | null} */
   #troubleAt = null;
   #toldAt = -Infinity;
+  #restartedAt = -Infinity;
   /** @type {Adapted | null} */
   #adapted;
   /** The last description of the other side, as it came. */
@@ -178,6 +186,7 @@ export class Connection {
     for (const kind of /** @type {const} */ (["audio", "video"])) {
       const with_ = this.#tracks.get(kind) ?? kind;
       const transceiver = this.#pc.addTransceiver(with_, { direction: "sendrecv", streams });
+      preferCodecs(transceiver, kind);
       this.#senders.set(kind, transceiver.sender);
     }
     this.#then(() => this.#applySending());
@@ -196,8 +205,16 @@ export class Connection {
     });
   }
 
+  /** Find a new path, unless what had stopped goes on, or the other side has still to answer. */
+  mend() {
+    if (this.#troubleAt === null) return;
+    const isAsked = this.#pc.signalingState === "have-local-offer" && !this.hasSentIntoTheVoid;
+    if (!isAsked || this.#parts.now() - this.#restartedAt >= ANSWER_AFTER_MS) this.restart();
+  }
+
   /** Find a new path. */
   restart() {
+    this.#restartedAt = this.#parts.now();
     this.hasSentIntoTheVoid = false;
     this.#freshen();
     this.#pc.restartIce();
@@ -239,7 +256,8 @@ export class Connection {
     const { pulse } = await this.figures();
     if (this.#isClosed) return;
     const now = this.#parts.now();
-    if (this.#watch.isStalled(pulse, this.state, now)) this.#inTrouble(now);
+    const isNarrow = this.#adapted?.sending.picture === null;
+    if (this.#watch.isStalled(pulse, this.state, now, isNarrow)) this.#inTrouble(now);
     else if (this.state === "connected") this.#troubleAt = null;
   }
 
@@ -420,6 +438,13 @@ export class Connection {
       }
     });
   }
+}
+
+/** @param {RTCRtpTransceiver} transceiver @param {TrackKind} kind */
+function preferCodecs(transceiver, kind) {
+  const known = globalThis.RTCRtpReceiver?.getCapabilities?.(kind)?.codecs ?? [];
+  const wanted = known.filter(({ mimeType }) => CODECS[kind].includes(mimeType.toLowerCase()));
+  if (wanted.length > 0) transceiver.setCodecPreferences?.(wanted);
 }
 
 /** How voice is packed. @param {Adapted | null} adapted */

@@ -17,6 +17,7 @@
  * @property {number | null} lossIn
  * @property {number | null} concealed Share of the heard voice that had to be made up.
  * @property {number | null} roundTripMs
+ * @property {number | null} [leastTripMs] What a round trip takes when nothing waits.
  * @property {number | null} bufferMs Of the voice that comes in.
  * @property {number | null} framesIn Pictures a second that come in.
  * @property {number | null} packetsIn Of voice, in this second.
@@ -80,9 +81,15 @@ const LOSS_AGAINST_VOICE = 0.7;
 const REPORTS_AGAINST_VOICE = 2;
 const REDUNDANT_FROM = 0.03;
 const REDUNDANT_UNTIL = 0.01;
-/** A still goes as fast as the whole link, and this is what a voice that is sent twice takes (kbit/s). */
-const REDUNDANT_SPARE_KBPS = 35;
+/** A voice that is sent twice takes 13 kbit/s more. */
+const REDUNDANT_SPARE_KBPS = 20;
 const REDUNDANT_HOLD_MS = 20_000;
+/** Where no still tells, it is tried once the voice has been alone for a while and nothing waits. */
+const REDUNDANT_TRIAL_AFTER_MS = 5000;
+const CALM_MS = 100;
+/** Waiting for this long means that it was too much for the link. */
+const QUEUE_MS = 250;
+const REDUNDANT_BARRED_MS = 60_000;
 const CONCEALED_TOO_MUCH = 0.1;
 /** Too bad to try the rungs in between. */
 const CONCEALED_BADLY = 0.25;
@@ -123,6 +130,10 @@ export class Hysteresis {
 
   get reason() {
     return this.#reason;
+  }
+
+  get changedAt() {
+    return this.#changedAt;
   }
 
   /** When it climbed here; null after a fall. */
@@ -187,8 +198,11 @@ export class Hysteresis {
 export class Ladder {
   #out;
   #in;
+  /** The losses call for every packet of voice to carry the one before as well. */
+  #isWanted = false;
   #isRedundant = false;
   #lossyAt = -Infinity;
+  #barredUntil = -Infinity;
   #concealed = 0;
   #lossOut = 0;
   #lossAt = -Infinity;
@@ -227,10 +241,10 @@ export class Ladder {
     this.#noteLoss(figures);
     const isSettled = now - this.#startedAt >= SETTLE_MS;
     const before = this.#out.rung;
-    this.#judgeRedundancy(now);
     this.#out.press(now, wishes.asked);
     this.#out.judge(now, isSettled ? this.#badOut(now, figures) : null, this.#goodOut(figures), wishes.asked);
     if (this.#out.rung !== before) this.#reports = 0;
+    this.#judgeRedundancy(now, figures);
     this.#in.judge(now, isSettled ? this.#badIn(now, figures, wishes.theirs) : null, this.#goodIn(figures), "full");
     return this.#decision(figures, wishes);
   }
@@ -262,12 +276,22 @@ export class Ladder {
     if (this.#unheeded === 0) this.#lossOut += SMOOTHING * ((lossOut ?? this.#lossOut) - this.#lossOut);
   }
 
-  /** @param {number} now */
-  #judgeRedundancy(now) {
+  /** @param {number} now @param {Figures} figures */
+  #judgeRedundancy(now, figures) {
     // Where there is room for it in any case, it is there before the loss is.
-    if (this.#lossOut > REDUNDANT_FROM || this.#out.rung === "full") this.#isRedundant = true;
+    if (this.#lossOut > REDUNDANT_FROM || this.#out.rung === "full") this.#isWanted = true;
     if (this.#lossOut > REDUNDANT_UNTIL || this.#out.rung === "full") this.#lossyAt = now;
-    else if (now - this.#lossyAt >= REDUNDANT_HOLD_MS) this.#isRedundant = false;
+    else if (now - this.#lossyAt >= REDUNDANT_HOLD_MS) this.#isWanted = false;
+    const isNarrow = heightOf(this.#out.rung) <= heightOf("voice");
+    if (isNarrow && this.#isRedundant && queueOf(figures) > QUEUE_MS) this.#barredUntil = now + REDUNDANT_BARRED_MS;
+    this.#isRedundant = this.#isWanted && (!isNarrow || (now >= this.#barredUntil && this.#hasRoom(now, figures)));
+  }
+
+  /** Whether a voice that is sent twice fits where nothing else does. @param {number} now @param {Figures} figures */
+  #hasRoom(now, figures) {
+    if (figures.spare != null) return figures.spare >= REDUNDANT_SPARE_KBPS;
+    if (now - this.#out.changedAt < REDUNDANT_TRIAL_AFTER_MS) return false;
+    return this.#isRedundant || queueOf(figures) <= CALM_MS;
   }
 
   /** @param {number} now @param {Figures} figures @returns {{ to: Rung, reason: Reason } | null} */
@@ -293,7 +317,7 @@ export class Ladder {
   #goodOut({ available, sent, spare, packetsIn }) {
     if (packetsIn === 0) return false;
     if (this.#out.rung === "written") return this.#lossOut < LOSS_AGAINST_VOICE / 2;
-    if (this.#out.rung === "voice") return (spare ?? Infinity) >= SPARE_KBPS && this.#lossOut < 0.25;
+    if (this.#out.rung === "voice") return spare == null ? this.#lossOut < REDUNDANT_FROM : spare >= SPARE_KBPS && this.#lossOut < 0.25;
     if (available === null || this.#lossOut >= LOSS_FOR_FULL) return false;
     return available >= FULL_KBPS || (sent !== null && sent < UNTRIED * available);
   }
@@ -323,14 +347,12 @@ export class Ladder {
   #decision(figures, { chosen, asked }) {
     const rung = chosen ? lowest(chosen, asked) : this.#out.rung;
     const isChosen = chosen !== null && rung === chosen;
-    const hasRoom = heightOf(rung) > heightOf("voice") || (figures.spare ?? 0) >= REDUNDANT_SPARE_KBPS;
-    const isRedundant = this.#isRedundant && hasRoom;
     return {
       rung,
       reason: isChosen ? "chosen" : chosen ? "asked" : this.#out.reason,
       ask: chosen ?? this.#in.rung,
       askReason: chosen ? "chosen" : this.#in.reason,
-      isRedundant,
+      isRedundant: this.#isRedundant,
       sending: sendingOf(rung, figures, chosen === "written"),
     };
   }
@@ -351,6 +373,11 @@ export function sendingOf(rung, figures, isVoiceUnwanted = false) {
     picture: pictureOf(rung, figures?.available ?? null),
     still: rung === "voice" ? stillOf(figures?.spare ?? null) : null,
   };
+}
+
+/** How long packets wait on the link, by the round trip (ms). @param {Figures} figures */
+function queueOf({ roundTripMs, leastTripMs }) {
+  return roundTripMs === null || leastTripMs == null ? 0 : roundTripMs - leastTripMs;
 }
 
 /** @param {number | null} spare */
@@ -390,10 +417,15 @@ function stillOf(spare) {
  * @property {number} bytesOut
  */
 
+/** The round trip is measured every few seconds, and one of these will have met an empty link. */
+const TRIPS_WITHIN_MS = 10_000;
+
 /** Turns the counters of getStats, which only grow, into what the last second was like. */
 export class LinkReader {
   /** @type {Counts | null} */
   #before = null;
+  /** When, and how long each took (ms). @type {[number, number][]} */
+  #trips = [];
 
   /**
    * @param {Iterable<any>} entries
@@ -403,7 +435,7 @@ export class LinkReader {
   read(entries, now) {
     const counts = { at: now, samples: 0, concealed: 0, received: 0, lost: 0, bufferSeconds: 0, emitted: 0, frames: 0, bytesOut: 0 };
     /** @type {Figures} */
-    const figures = { available: null, sent: null, lossOut: null, lossIn: null, concealed: null, roundTripMs: null, bufferMs: null, framesIn: null, packetsIn: null };
+    const figures = { available: null, sent: null, lossOut: null, lossIn: null, concealed: null, roundTripMs: null, leastTripMs: null, bufferMs: null, framesIn: null, packetsIn: null };
     const all = [...entries];
     // Several pairs may be nominated; one is in use.
     const selected = all.find(({ type }) => type === "transport")?.selectedCandidatePairId;
@@ -415,11 +447,19 @@ export class LinkReader {
         figures.lossAt = entry.timestamp;
       }
     }
+    figures.leastTripMs = this.#leastTrip(now, figures.roundTripMs);
     const before = this.#before;
     this.#before = counts;
     // Counters that went back belong to another connection.
     if (!before || counts.samples < before.samples || counts.received < before.received) return figures;
     return { ...figures, ...between(before, counts) };
+  }
+
+  /** @param {number} now @param {number | null} trip */
+  #leastTrip(now, trip) {
+    if (trip !== null) this.#trips.push([now, trip]);
+    this.#trips = this.#trips.filter(([at]) => now - at < TRIPS_WITHIN_MS);
+    return this.#trips.length > 0 ? Math.min(...this.#trips.map(([, ms]) => ms)) : null;
   }
 }
 

@@ -75,13 +75,13 @@ export class StillLine {
     return ++this.#number;
   }
 
-  /** @param {number} number @param {number} now @param {number} roundTripMs */
-  seen(number, now, roundTripMs) {
+  /** @param {number} number @param {number} now @param {number} leastTripMs of a link on which nothing waits */
+  seen(number, now, leastTripMs) {
     if (number !== this.#number || !this.#isWaiting) return;
     this.#isWaiting = false;
-    // There and back is a round trip, whatever the size; one from a time of long queues tells nothing.
-    if (now - this.#sentAt < roundTripMs) return;
-    const passed = Math.max(LEAST_STILL_MS, now - this.#sentAt - roundTripMs);
+    // There and back is a round trip, whatever the size; less than one tells nothing.
+    if (now - this.#sentAt < leastTripMs) return;
+    const passed = Math.max(LEAST_STILL_MS, now - this.#sentAt - leastTripMs);
     this.#remember((this.#characters * 8) / passed);
   }
 
@@ -116,7 +116,7 @@ export class Modes {
   /** Where the ladder towards the relay begins. @type {Lack | undefined} */
   #from;
   #hasLacked = false;
-  #roundTripMs = 0;
+  #leastTripMs = 0;
   #isLooking = false;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
@@ -193,7 +193,7 @@ export class Modes {
 
   /** @param {{ from: string, number: number }} seen */
   gotStillSeen({ from, number }) {
-    this.#lines.get(from)?.seen(number, this.#parts.now(), this.#roundTripMs);
+    this.#lines.get(from)?.seen(number, this.#parts.now(), this.#leastTripMs);
   }
 
   /** Look at every connection, decide, apply. */
@@ -222,7 +222,7 @@ export class Modes {
     const entries = [];
     report.forEach((entry) => entries.push(entry));
     const figures = { ...pair.reader.read(entries, now), spare: line.spare };
-    this.#roundTripMs = figures.roundTripMs ?? this.#roundTripMs;
+    this.#leastTripMs = figures.leastTripMs ?? this.#leastTripMs;
     const decided = pair.ladder.decide(now, figures, this.#wishesOf(participant));
     const decision = participant === RELAY ? this.#forAll(decided) : decided;
     this.#parts.line.adapt(participant, decision);

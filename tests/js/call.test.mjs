@@ -209,7 +209,9 @@ test("fresh credentials wait until a new path is looked for", async () => {
   call.got({ from: "p2", kind: "answer", epoch: 4, description: { type: "answer", sdp: "a" } });
   await settled();
   assert.equal(connection.config, before);
-  call.restart("p2");
+  connection.become("failed");
+  await call.look();
+  call.mend("p2");
   assert.deepEqual(connection.config, configOf(fresh));
 });
 
@@ -388,6 +390,47 @@ test("media that stops is told as trouble, again only after a pause", async () =
   world.now = 7000;
   await call.look();
   assert.deepEqual(world.trouble, ["p2", "p2"]);
+});
+
+test("a new path is looked for while it is needed, and once until the other side has answered", async () => {
+  const { world, call, connection } = await offering();
+  call.got({ from: "p2", kind: "answer", epoch: 4, description: { type: "answer", sdp: "a" } });
+  connection.become("connected");
+  call.mend("p2");
+  assert.equal(connection.restarts, 0);
+  connection.become("disconnected");
+  await call.look();
+  for (const [at, restarts] of [[1000, 1], [5000, 1], [8900, 1], [9000, 2]]) {
+    await settled();
+    world.now = at;
+    call.mend("p2");
+    assert.equal(connection.restarts, restarts, `after ${at} ms`);
+  }
+  // What flows again while the server is asked whether the link is alive needs no new path.
+  connection.become("connected");
+  world.now = 30_000;
+  call.mend("p2");
+  assert.equal(connection.restarts, 2);
+});
+
+test("a request for a new path that never went out is made again at once", async () => {
+  const { world, call, connection } = await offering();
+  connection.become("failed");
+  await call.look();
+  world.refuse = true;
+  call.mend("p2");
+  await settled();
+  world.refuse = false;
+  call.mend("p2");
+  assert.equal(connection.restarts, 2);
+});
+
+test("a voice alone may stand still for as long as something else passes a narrow link", () => {
+  const watch = new MediaWatch(0);
+  watch.isStalled(0, "connected", 0, true);
+  watch.isStalled(20, "connected", 1000, true);
+  assert.equal(watch.isStalled(20, "connected", 3900, true), false);
+  assert.equal(watch.isStalled(20, "connected", 4000, true), true);
 });
 
 test("trouble that stays leads to a new seat, on the impolite side first", async () => {

@@ -231,7 +231,7 @@ test("voice is sent twice where packets are lost, but not where there is no room
   assert.equal(call.last(3, lossy).isRedundant, true);
   assert.equal(call.last(5, fine).isRedundant, true);
   assert.equal(call.last(5, { ...slow, lossOut: 0.15 }).isRedundant, false);
-  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 30 }).isRedundant, false);
+  assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 15 }).isRedundant, false);
   assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 45 }).isRedundant, true);
   // Twice 12 kbit/s fits where twice 16 does not.
   assert.equal(call.last(1, { ...slow, lossOut: 0.15, spare: 45 }).sending.voiceBitrate, 12_000);
@@ -239,6 +239,19 @@ test("voice is sent twice where packets are lost, but not where there is no room
   again.run(5, lossy);
   assert.equal(again.last(60, { ...middling, sent: 290 }).isRedundant, false);
   assert.equal(climber().last(20, fine).isRedundant, true);
+});
+
+test("where no still tells, a voice alone is sent twice as a trial, which ends when packets wait", () => {
+  const losing = { ...slow, lossOut: 0.08, leastTripMs: 300, roundTripMs: 320 };
+  const alone = { ...auto, asked: "voice" };
+  const call = climber();
+  const decisions = call.run(6, losing, alone);
+  assert.deepEqual(decisions.map(({ isRedundant }) => isRedundant), [false, false, false, false, false, true]);
+  assert.equal(call.last(30, { ...losing, roundTripMs: 450 }, alone).isRedundant, true);
+  assert.equal(call.last(1, { ...losing, roundTripMs: 560 }, alone).isRedundant, false);
+  assert.equal(call.last(59, losing, alone).isRedundant, false);
+  assert.equal(call.last(1, losing, alone).isRedundant, true);
+  assert.equal(climber().last(60, { ...losing, roundTripMs: 420 }, alone).isRedundant, false);
 });
 
 test("stills that crawl are a reason not to try a picture", () => {
@@ -262,8 +275,11 @@ test("figures are of the last second alone", () => {
   reader.read([audio({ totalSamplesReceived: 48_000, concealedSamples: 40_000, packetsReceived: 50 })], 1000);
   const after = audio({ totalSamplesReceived: 96_000, concealedSamples: 46_400, silentConcealedSamples: 1600, packetsReceived: 90, packetsLost: 10, jitterBufferDelay: 48 * 60, jitterBufferEmittedCount: 48_000 });
   const figures = reader.read([after, transport, pair, idle, { type: "inbound-rtp", kind: "video", framesDecoded: 5 }, { type: "remote-inbound-rtp", kind: "audio", fractionLost: 0.1, timestamp: 7 }], 2000);
-  assert.deepEqual(figures, { available: 150, sent: 100, lossOut: 0.1, lossAt: 7, lossIn: 0.2, concealed: 0.1, roundTripMs: 300, bufferMs: 60, framesIn: 5, packetsIn: 40 });
-  assert.equal(reader.read([audio({})], 3000).packetsIn, null);
+  assert.deepEqual(figures, { available: 150, sent: 100, lossOut: 0.1, lossAt: 7, lossIn: 0.2, concealed: 0.1, roundTripMs: 300, leastTripMs: 300, bufferMs: 60, framesIn: 5, packetsIn: 40 });
+  const slower = reader.read([transport, { ...pair, currentRoundTripTime: 0.7 }], 3000);
+  assert.deepEqual([slower.roundTripMs, slower.leastTripMs], [700, 300]);
+  assert.equal(reader.read([transport, { ...pair, currentRoundTripTime: 0.6 }], 12_500).leastTripMs, 600);
+  assert.equal(reader.read([audio({})], 13_000).packetsIn, null);
   assert.deepEqual(new LinkReader().read([], 0).available, null);
 });
 

@@ -120,7 +120,7 @@ const call = new Call(
       show();
       if (way.media === "relay") return;
       const [isAlive] = await Promise.all([live.check(), seat.renewIce()]);
-      if (isAlive) call.restart(participant);
+      if (isAlive) call.mend(participant);
     },
     onRenew: () => {
       // Without the server there is nobody to make a new connection with; the old one may heal.
