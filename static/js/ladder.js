@@ -84,7 +84,7 @@ const REDUNDANT_UNTIL = 0.01;
 /** A voice that is sent twice takes 13 kbit/s more. */
 const REDUNDANT_SPARE_KBPS = 20;
 const REDUNDANT_HOLD_MS = 20_000;
-/** Where no still tells, it is tried once the voice has been alone for a while and nothing waits. */
+/** The voice has been alone for a while; where no still tells, nothing may wait either. */
 const REDUNDANT_TRIAL_AFTER_MS = 5000;
 const CALM_MS = 100;
 /** Waiting for this long means that it was too much for the link. */
@@ -282,15 +282,19 @@ export class Ladder {
     if (this.#lossOut > REDUNDANT_FROM || this.#out.rung === "full") this.#isWanted = true;
     if (this.#lossOut > REDUNDANT_UNTIL || this.#out.rung === "full") this.#lossyAt = now;
     else if (now - this.#lossyAt >= REDUNDANT_HOLD_MS) this.#isWanted = false;
-    const isNarrow = heightOf(this.#out.rung) <= heightOf("voice");
-    if (isNarrow && this.#isRedundant && queueOf(figures) > QUEUE_MS) this.#barredUntil = now + REDUNDANT_BARRED_MS;
-    this.#isRedundant = this.#isWanted && (!isNarrow || (now >= this.#barredUntil && this.#hasRoom(now, figures)));
+    if (heightOf(this.#out.rung) > heightOf("voice")) {
+      this.#isRedundant = this.#isWanted;
+      return;
+    }
+    // What waits just after a fall is left of the picture.
+    const isSettled = now - this.#out.changedAt >= REDUNDANT_TRIAL_AFTER_MS;
+    if (isSettled && this.#isRedundant && queueOf(figures) > QUEUE_MS) this.#barredUntil = now + REDUNDANT_BARRED_MS;
+    this.#isRedundant = this.#isWanted && isSettled && now >= this.#barredUntil && this.#hasRoom(figures);
   }
 
-  /** Whether a voice that is sent twice fits where nothing else does. @param {number} now @param {Figures} figures */
-  #hasRoom(now, figures) {
+  /** Whether a voice that is sent twice fits where nothing else does. @param {Figures} figures */
+  #hasRoom(figures) {
     if (figures.spare != null) return figures.spare >= REDUNDANT_SPARE_KBPS;
-    if (now - this.#out.changedAt < REDUNDANT_TRIAL_AFTER_MS) return false;
     return this.#isRedundant || queueOf(figures) <= CALM_MS;
   }
 

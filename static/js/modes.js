@@ -279,7 +279,7 @@ export class Modes {
     try {
       await this.#parts.seat.sendStill(participant || null, number, image);
       // The server passes it on to each as fast as their link goes: here only the own one counts.
-      if (participant === RELAY) line.seen(number, this.#parts.now(), this.#roundTripMs);
+      if (participant === RELAY) line.seen(number, this.#parts.now(), this.#leastTripMs);
     } catch {
       line.failed();
     }
