@@ -21,6 +21,7 @@ from telemed.patients.intake import PatientForm, fill_from_patient
 from telemed.patients.languages import LANGUAGES, VIETNAMESE
 from telemed.patients.models import ConsentPurpose, Patient
 from telemed.patients.service import Proposal
+from telemed.sessions.recording import service as recordings
 from telemed.web.parsing import Body, read_body, read_form, read_query, typed_values
 from telemed.web.rendering import add_notices, page, see_other
 from telemed.web.routing import Routes, Values
@@ -154,10 +155,14 @@ async def change(request: web.Request) -> web.Response:
 
 @routes.post("/patients/{uid}/consents/withdraw", Action.PATIENT_WRITE)
 async def withdraw_consent(request: web.Request) -> web.Response:
-    """Take back the agreement to one purpose."""
+    """Take back the agreement to one purpose; what is being recorded ends with it."""
     form = await read_body(request, WithdrawForm)
     uid = request.match_info["uid"]
-    await consents.withdraw_consent(request[WORK], signed_in(request), uid, form.purpose)
+    work, actor = request[WORK], signed_in(request)
+    if form.purpose is ConsentPurpose.RECORDING:
+        await recordings.withdraw_everywhere(work, actor, uid)
+    else:
+        await consents.withdraw_consent(work, actor, uid, form.purpose)
     return see_other(request, f"/patients/{uid}", notice="consent_withdrawn")
 
 

@@ -10,6 +10,8 @@ from sqlmodel import select
 
 from telemed.core.db import Database
 from telemed.keys import DATABASE
+from telemed.patients.models import Patient
+from telemed.sessions.recording import service
 from telemed.sessions.recording.consent_texts import CURRENT
 from telemed.sessions.recording.models import Recording
 from telemed.sessions.recording.service import patient_text_version
@@ -113,6 +115,25 @@ async def test_withdrawing_leaves_no_files(
     )
     assert event["data"] == {"reason": "withdrawn"}
     assert (await recording_of(app[DATABASE])).deleted_at
+
+
+async def test_what_the_patient_takes_back_outside_reaches_the_room_and_the_files(
+    world: World, patient: dict[str, Any], recording_rooms: FakeRecordingRooms, app: web.Application
+) -> None:
+    await world.both_settle()
+    await run(world, patient)
+    await recording_rooms.until(lambda acts: len(acts) > 1)
+    async with app[DATABASE].work() as work:
+        doctor = world.people["doctor"]
+        (uid,) = await work.session.exec(select(Patient.uid))
+        await service.withdraw_everywhere(work, doctor, uid)
+    for client in (world.doctor, world.specialist):
+        assert (await state_seen(client, "recording_withdrawn"))["state"] == "stopped"
+    await recording_rooms.until(lambda acts: acts[-1:] == [("end", world.session)])
+    event = await world.specialist.push(
+        "session:event", lambda event: event["kind"] == "recording_deleted"
+    )
+    assert event["data"] == {"reason": "withdrawn"}
 
 
 async def test_a_recorder_that_is_gone_ends_it_for_all(

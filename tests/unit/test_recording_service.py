@@ -17,6 +17,7 @@ from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Conflict, Denied, IllegalTransition, Invalid, Missing, TelemedError
 from telemed.core.events import Event, list_events
 from telemed.patients import consents as patient_consents
+from telemed.patients.consents import ConsentAnswer
 from telemed.patients.models import Consent, ConsentGiver, ConsentPurpose
 from telemed.sessions import opening
 from telemed.sessions import service as sessions
@@ -220,6 +221,43 @@ async def test_withdrawing_ends_it(
         work, case.patient.id or 0, ConsentPurpose.RECORDING, case.consult.uid
     )
     assert is_patients is (who == "own")
+
+
+async def test_what_the_patient_takes_back_outside_the_room_ends_it_there(
+    work: UnitOfWork, make: Factory, case: Case, live: LiveSession
+) -> None:
+    await agree_all(work, case, live)
+    colleague = await make.actor(Role.COMMUNE_DOCTOR, at=case.station)
+    await service.withdraw_everywhere(work, colleague, case.patient.uid)
+    assert (await recording_of(work)).state is S.STOPPED
+    event = await last_event(work, live)
+    assert (event.kind, event.person_id) == ("recording_withdrawn", colleague.id)
+    assert event.data["patient"] == "yes"
+    with pytest.raises(Conflict):
+        await service.withdraw_everywhere(work, colleague, case.patient.uid)
+
+
+async def test_a_recording_that_the_patient_has_not_agreed_to_goes_on_waiting(
+    work: UnitOfWork, case: Case, live: LiveSession
+) -> None:
+    elsewhere = ConsentAnswer(ConsentPurpose.RECORDING, is_granted=True)
+    await patient_consents.record_consent(
+        work, case.doctor, case.patient.uid, elsewhere, consult_uid="another-case"
+    )
+    await service.ask(work, case.specialist, live.uid)
+    await service.withdraw_everywhere(work, case.doctor, case.patient.uid)
+    assert (await recording_of(work)).state is S.ASKED
+
+
+async def test_other_stations_take_nothing_back(
+    work: UnitOfWork, make: Factory, case: Case, live: LiveSession
+) -> None:
+    await agree_all(work, case, live)
+    with pytest.raises(Missing):
+        await service.withdraw_everywhere(
+            work, await make.actor(Role.COMMUNE_DOCTOR), case.patient.uid
+        )
+    assert (await recording_of(work)).state is S.RUNNING
 
 
 async def test_guests_are_asked_but_steer_nothing(

@@ -29,6 +29,7 @@ from telemed.sessions import service as sessions
 from telemed.sessions.models import LiveSession, Participant, ParticipantRole
 from telemed.sessions.recording import service
 from telemed.sessions.recording.consent_texts import CURRENT
+from telemed.sessions.recording.lifecycle import RecordingState
 from telemed.sessions.recording.models import Recording, RecordingFile
 from telemed.sessions.recording.service import Said
 from tests.conftest import Client
@@ -274,6 +275,19 @@ async def test_what_the_patient_takes_back_elsewhere_is_swept(
         await app[RECORDERS].keeper.sweep(work, {})
     async with database.read() as work:
         assert (await recording_of(work)).outcome == "withdrawn"
+
+
+async def test_what_the_patient_takes_back_on_their_page_stops_what_runs(
+    signed_in: SignedIn, database: Database, case: Case, live: LiveSession
+) -> None:
+    client = await signed_in(case.doctor)
+    url = f"/patients/{case.patient.uid}/consents/withdraw"
+    answer = await client.post(url, data={"purpose": "recording"}, allow_redirects=False)
+    assert answer.status == 303
+    async with database.read() as work:
+        recording = await recording_of(work)
+    assert recording.session_id == live.id
+    assert recording.state is RecordingState.STOPPED
 
 
 async def test_a_server_that_died_while_recording_keeps_what_there_is(

@@ -9,7 +9,9 @@ from datetime import datetime
 from sqlmodel import col, select
 
 from telemed.accounts.models import Person
+from telemed.consults.models import Consult
 from telemed.core.db import UnitOfWork
+from telemed.patients.models import Patient
 from telemed.sessions.models import LiveSession, Participant
 from telemed.sessions.recording.lifecycle import RecordingState
 from telemed.sessions.recording.models import Recording, RecordingConsent, RecordingFile
@@ -31,6 +33,18 @@ async def find_open(work: UnitOfWork, session_id: int) -> Recording | None:
         col(Recording.session_id) == session_id, col(Recording.state).not_in(OVER)
     )
     return (await work.session.exec(query)).one_or_none()
+
+
+async def list_open_of(work: UnitOfWork, patient_uid: str) -> Sequence[str]:
+    """Sessions of a patient's cases with a recording that is not over, in order."""
+    query = (
+        select(LiveSession.uid)
+        .join(Recording, col(Recording.session_id) == col(LiveSession.id))
+        .join(Consult, col(Consult.id) == col(LiveSession.consult_id))
+        .join(Patient, col(Patient.id) == col(Consult.patient_id))
+        .where(col(Patient.uid) == patient_uid, col(Recording.state).not_in(OVER))
+    )
+    return (await work.session.exec(query.order_by(col(LiveSession.id)))).all()
 
 
 async def find_recording(

@@ -16,7 +16,7 @@ from telemed.patients import consents as patient_consents
 from telemed.patients.consent_texts import CURRENT as PATIENT_TEXTS
 from telemed.patients.consents import ConsentAnswer
 from telemed.patients.models import ConsentGiver, ConsentPurpose, Patient
-from telemed.sessions.access import Meeting, Member, get_meeting
+from telemed.sessions.access import Meeting, Member, find_meeting, get_meeting
 from telemed.sessions.lifecycle import SessionState
 from telemed.sessions.models import ParticipantRole
 from telemed.sessions.recording import lifecycle, repository
@@ -106,6 +106,19 @@ async def withdraw(
     who = PATIENT if for_patient else str(own.participant.id)
     gate = lifecycle.withdraw(case.gate, who)
     await _store(work, case, gate, "recording_withdrawn", actor, who=who)
+
+
+async def withdraw_everywhere(work: UnitOfWork, actor: Actor, patient_uid: str) -> None:
+    """The patient takes back all they agreed to: what is running ends at once. Raises as above."""
+    # Sessions before consents, in the order in which those inside lock them.
+    running = await repository.list_open_of(work, patient_uid)
+    meetings = [await find_meeting(work, uid, lock=True) for uid in running]
+    await patient_consents.withdraw_consent(work, actor, patient_uid, ConsentPurpose.RECORDING)
+    for meeting in meetings:
+        case = await _find_case(work, meeting) if meeting else None
+        if case and case.gate.consents.get(PATIENT, Consent()).answer is Answer.AGREED:
+            gate = lifecycle.withdraw(case.gate, PATIENT)
+            await _store(work, case, gate, "recording_withdrawn", actor, who=PATIENT)
 
 
 async def withdraw_of_patient(work: UnitOfWork, actor: Actor, meeting: Meeting) -> None:
