@@ -25,11 +25,15 @@ from telemed.accounts.models import LoginStrength
 from telemed.accounts.permissions import Actor
 from telemed.accounts.service import Accounts
 from telemed.app import Overrides, create_app
+from telemed.consults.lifecycle import ConsultState
 from telemed.core.clock import FakeClock
 from telemed.core.config import Settings, load_settings
 from telemed.core.db import Database, UnitOfWork
+from telemed.sessions import opening
+from telemed.sessions import service as sessions
+from telemed.sessions.models import LiveSession
 from telemed.web.cookies import login_cookie_name
-from tests.factories import Factory
+from tests.factories import Case, Factory
 from tests.fakes import FakeAnnouncer
 from tests.schema import make_schema
 from tests.servers import Postgres, Redis, fast_directory
@@ -207,6 +211,25 @@ async def work(database: Database) -> AsyncIterator[UnitOfWork]:
 def make(work: UnitOfWork) -> Factory:
     """Builders of rows in `work`."""
     return Factory(work)
+
+
+@pytest.fixture
+async def case(make: Factory) -> Case:
+    """A case that a specialist has taken."""
+    return await make.case(ConsultState.ACCEPTED)
+
+
+@pytest.fixture
+async def live(work: UnitOfWork, case: Case) -> LiveSession:
+    """A session of `case`, rung for by the specialist; nobody is inside yet."""
+    return await opening.open_for_consult(work, case.specialist, case.consult.uid)
+
+
+@pytest.fixture
+async def both_inside(work: UnitOfWork, case: Case, live: LiveSession) -> None:
+    """The two sides of `case` have come into `live`."""
+    for actor in (case.specialist, case.doctor):
+        await sessions.enter(work, actor, live.uid, resumes=False)
 
 
 @pytest.fixture

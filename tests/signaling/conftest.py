@@ -16,12 +16,10 @@ from telemed.accounts.logins import LoginLimits, open_login
 from telemed.accounts.models import LoginStrength
 from telemed.accounts.permissions import Actor, Role
 from telemed.app import Overrides, create_app
-from telemed.consults.lifecycle import ConsultState
 from telemed.core.clock import FakeClock
 from telemed.core.config import Settings
 from telemed.core.db import UnitOfWork
 from telemed.sessions.models import LiveSession
-from telemed.sessions.opening import open_for_consult
 from telemed.web.cookies import login_cookie_name
 from tests.factories import Case, Factory
 from tests.fakes import FakeRecordingRooms, FakeRelay
@@ -129,18 +127,6 @@ class World:
         assert [event["kind"] for event in grown] == ["participant_joined", "session_met"]
         await self.doctor.push("session:event")
         return joined
-
-
-@pytest.fixture
-async def case(make: Factory) -> Case:
-    """A case that a specialist has taken."""
-    return await make.case(ConsultState.ACCEPTED)
-
-
-@pytest.fixture
-async def live(work: UnitOfWork, case: Case) -> LiveSession:
-    """Its session, just opened by the specialist."""
-    return await open_for_consult(work, case.specialist, case.consult.uid)
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from telemed.sessions.quality.service import MOST_PAGES, list_records, record
 from telemed.sessions.quality.summary import Summary
 from tests.factories import Case, Factory
 
+pytestmark = pytest.mark.usefixtures("both_inside")
+
 PAGE = "a-page-of-somebody"
 
 
@@ -44,19 +46,6 @@ def summary(**changes: Any) -> Summary:
         "timeline": [[10, 5, 1, 80, 800, 400]],
     }
     return Summary.model_validate(fields | changes)
-
-
-@pytest.fixture
-async def case(make: Factory) -> Case:
-    return await make.case(ConsultState.ACCEPTED)
-
-
-@pytest.fixture
-async def live(work: UnitOfWork, case: Case) -> LiveSession:
-    live = await opening.open_for_consult(work, case.specialist, case.consult.uid)
-    for actor in (case.specialist, case.doctor):
-        await service.enter(work, actor, live.uid, resumes=False)
-    return live
 
 
 async def test_a_later_summary_replaces_and_a_repeated_or_late_one_changes_nothing(
@@ -87,9 +76,8 @@ async def test_the_pages_of_one_person_add_up_and_each_person_has_a_record(
     assert [slot[0] for slot in doctor.timeline] == [10, 160]
 
 
-async def test_only_who_was_in_the_room_tells_of_it(
-    work: UnitOfWork, make: Factory, case: Case
-) -> None:
+async def test_only_who_was_in_the_room_tells_of_it(work: UnitOfWork, make: Factory) -> None:
+    case = await make.case(ConsultState.ACCEPTED)
     live = await opening.open_for_consult(work, case.specialist, case.consult.uid)
     with pytest.raises(Conflict) as refused:
         await record(work, case.doctor, live.uid, summary())

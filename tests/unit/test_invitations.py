@@ -7,7 +7,6 @@ from itertools import product
 import pytest
 
 from telemed.accounts.permissions import Actor, Role
-from telemed.consults.lifecycle import ConsultState
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import Conflict, Denied, Missing, TelemedError
 from telemed.core.events import list_events, stream_of
@@ -31,11 +30,6 @@ WHO = (
 )
 HOSTS = {"doctor", "specialist", "colleague"}
 STATES = tuple(SessionState)
-
-
-@pytest.fixture
-async def case(make: Factory) -> Case:
-    return await make.case(ConsultState.ACCEPTED)
 
 
 @pytest.fixture

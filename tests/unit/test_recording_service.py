@@ -11,7 +11,6 @@ import pytest
 from sqlmodel import select
 
 from telemed.accounts.permissions import Actor, Role
-from telemed.consults.lifecycle import ConsultState
 from telemed.core.audit import AuditRecord, AuditTag, verify_chain
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Conflict, Denied, IllegalTransition, Invalid, Missing, TelemedError
@@ -19,7 +18,6 @@ from telemed.core.events import Event, list_events
 from telemed.patients import consents as patient_consents
 from telemed.patients.consents import ConsentAnswer
 from telemed.patients.models import Consent, ConsentGiver, ConsentPurpose
-from telemed.sessions import opening
 from telemed.sessions import service as sessions
 from telemed.sessions.access import get_meeting
 from telemed.sessions.models import LeaveReason, LiveSession, ParticipantRole
@@ -29,6 +27,8 @@ from telemed.sessions.recording.lifecycle import RecordingState
 from telemed.sessions.recording.models import Recording, RecordingConsent
 from telemed.sessions.recording.service import Said
 from tests.factories import Case, Factory
+
+pytestmark = pytest.mark.usefixtures("both_inside")
 
 S = RecordingState
 YES, NO = Said(True, CURRENT.version), Said(False, CURRENT.version)
@@ -45,20 +45,6 @@ ACTS: dict[str, Act] = {
     "stop": service.stop,
 }
 STEERING = ("ask", "pause", "resume", "stop")
-
-
-@pytest.fixture
-async def case(make: Factory) -> Case:
-    return await make.case(ConsultState.ACCEPTED)
-
-
-@pytest.fixture
-async def live(work: UnitOfWork, case: Case) -> LiveSession:
-    """Both sides are inside."""
-    live = await opening.open_for_consult(work, case.specialist, case.consult.uid)
-    for actor in (case.specialist, case.doctor):
-        await sessions.enter(work, actor, live.uid, resumes=False)
-    return live
 
 
 async def recording_of(work: UnitOfWork) -> Recording:

@@ -23,16 +23,6 @@ from tests.factories import Case, Factory
 from tests.fakes import FakeAnnouncer
 
 
-@pytest.fixture
-async def case(make: Factory) -> Case:
-    return await make.case(ConsultState.ACCEPTED)
-
-
-@pytest.fixture
-async def live(work: UnitOfWork, case: Case) -> LiveSession:
-    return await opening.open_for_consult(work, case.specialist, case.consult.uid)
-
-
 async def enter(work: UnitOfWork, actor: Actor, live: LiveSession, **how: bool) -> service.Entry:
     entry = await service.enter(work, actor, live.uid, **({"resumes": False} | how))
     await service.settle(work, live.uid, actor)

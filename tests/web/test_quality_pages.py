@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from telemed.accounts.permissions import Actor, Role
-from telemed.consults.lifecycle import ConsultState
 from telemed.core.columns import new_uid
 from telemed.core.db import UnitOfWork
-from telemed.sessions import opening, service
+from telemed.sessions import service
 from telemed.sessions.models import LiveSession
 from tests.conftest import Client
 from tests.factories import Case, Factory
@@ -37,13 +36,8 @@ SUMMARY: dict[str, Any] = {
 
 
 @pytest.fixture
-async def case(make: Factory) -> Case:
-    return await make.case(ConsultState.ACCEPTED)
-
-
-@pytest.fixture
-async def live(work: UnitOfWork, case: Case) -> LiveSession:
-    live = await opening.open_for_consult(work, case.specialist, case.consult.uid)
+async def live(work: UnitOfWork, case: Case, live: LiveSession) -> LiveSession:
+    """The station is inside."""
     await service.enter(work, case.doctor, live.uid, resumes=False)
     return live
 

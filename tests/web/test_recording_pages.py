@@ -16,7 +16,6 @@ from aiohttp.test_utils import TestServer
 from sqlmodel import col, select
 
 from telemed.accounts.permissions import Actor, Role
-from telemed.consults.lifecycle import ConsultState
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
@@ -24,7 +23,6 @@ from telemed.keys import RECORDERS, STORAGE
 from telemed.media.recording.manifest import Manifest, Noted
 from telemed.patients import consents as patient_consents
 from telemed.patients.models import ConsentPurpose
-from telemed.sessions import opening
 from telemed.sessions import service as sessions
 from telemed.sessions.models import LiveSession, Participant, ParticipantRole
 from telemed.sessions.recording import service
@@ -41,16 +39,8 @@ YES = Said(True, CURRENT.version)
 
 
 @pytest.fixture
-async def case(make: Factory) -> Case:
-    return await make.case(ConsultState.ACCEPTED)
-
-
-@pytest.fixture
-async def live(work: UnitOfWork, case: Case) -> LiveSession:
+async def live(work: UnitOfWork, case: Case, live: LiveSession, both_inside: None) -> LiveSession:
     """Being recorded."""
-    live = await opening.open_for_consult(work, case.specialist, case.consult.uid)
-    for actor in (case.specialist, case.doctor):
-        await sessions.enter(work, actor, live.uid, resumes=False)
     await service.ask(work, case.specialist, live.uid)
     said = Said(True, service.patient_text_version())
     await service.answer_for_patient(work, case.doctor, live.uid, said)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import pytest
 from sqlmodel import col, select
 
 from telemed.accounts.permissions import Actor, Role
@@ -21,16 +20,6 @@ from tests.factories import Case, Factory
 SignedIn = Callable[[Actor], Awaitable[Client]]
 PRESS = {"idempotency_key": "one-press"}
 SCRIPT = {"Sec-Fetch-Mode": "cors", "Accept": "application/json"}
-
-
-@pytest.fixture
-async def case(make: Factory) -> Case:
-    return await make.case(ConsultState.ACCEPTED)
-
-
-@pytest.fixture
-async def live(work: UnitOfWork, case: Case) -> LiveSession:
-    return await opening.open_for_consult(work, case.specialist, case.consult.uid)
 
 
 async def test_a_press_on_call_leads_into_the_room(signed_in: SignedIn, case: Case) -> None:
