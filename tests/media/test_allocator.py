@@ -87,10 +87,48 @@ def test_the_way_up_is_probed_before_it_is_taken() -> None:
     link.run(2.0, lambda _now: 500_000)
     assert link.rung == 1
     assert link.allocator.probe is not None
-    rates = [link.allocator.probe.rate(link.now + seconds) for seconds in (0, 1, 3, 5)]
+    probe = link.allocator.probe
+    rates = [probe.rate(link.now + seconds, 500_000) for seconds in (0, 1, 3, 5)]
     assert rates == sorted(rates)
+    assert 0 < rates[-1] + RUNGS[1] <= 1.1 * 500_000
     link.run(1, lambda _now: 800_000)
     assert link.rung == 2
+
+
+def test_a_fall_leaves_room_for_the_queue_to_drain() -> None:
+    link = Link()
+    link.run(1, lambda _now: 2_000_000)
+    # Would be enough for the third rung, were nothing waiting.
+    link.run(TICK / 2, lambda _now: 800_000)
+    assert link.rung == 1
+
+
+def test_a_small_picture_stays_while_what_is_sent_arrives() -> None:
+    link = Link(rung=1)
+    link.run(1, lambda _now: 350_000)
+    link.run(10, lambda _now: 0.85 * RUNGS[1])
+    assert link.rung == 1
+    link.run(TICK / 2, lambda _now: 0.5 * RUNGS[1])
+    assert link.rung == 0
+
+
+def test_an_estimate_from_before_a_fall_opens_no_way_up() -> None:
+    link = Link()
+    link.run(1, lambda _now: 2_000_000)
+    link.run(5, lambda _now: 800_000)
+    assert link.rung == 1
+    link.run(3, lambda _now: 800_000)
+    assert link.rung == 2
+
+
+def test_a_probe_goes_on_while_the_estimate_grows_and_no_longer() -> None:
+    link = Link(rung=1)
+    link.run(2, lambda _now: 200_000)
+    begin = link.now
+    link.run(8, lambda now: 200_000 * 1.05 ** (now - begin))
+    assert link.allocator.probe is not None
+    link.run(4, lambda _now: 300_000)
+    assert link.allocator.probe is None
 
 
 def test_a_step_that_failed_is_tried_ever_later() -> None:

@@ -5,9 +5,10 @@ allocator of its own, and it only ever chooses among what is sent anyway, so nob
 lowers what others see.
 
 1. The estimate falling, or a fifth of the packets lost, is congestion: at once the best that fits.
-2. Upwards by probing: padding ramped up makes the viewer's estimate follow; the step is taken
-   when the estimate allows it, and given up when congestion shows.
-3. A step up that fails doubles the wait before the next, from 6 to 60 seconds.
+2. Upwards, after a fall, only by probing: padding ramped up makes the viewer's estimate follow;
+   the step is taken when the estimate allows it, and given up when congestion shows. Never is much
+   more sent than the estimate: beyond 1/0.85 of it, an estimate no longer falls on a full line.
+3. A step up or a probe that fails doubles the wait before the next, from 6 to 60 seconds.
 """
 
 from __future__ import annotations
@@ -19,13 +20,22 @@ from typing import Final
 
 VOICE_BITS: Final = 45_000
 USABLE: Final = 0.95
+# What waits in a full queue has to drain as well before the voice is in time again.
+DRAINING: Final = 0.7
+# A picture so small is no cause of a full line: it is lowered only where much less than it arrives.
+MODEST_BITS: Final = 200_000
+SHORTAGE: Final = 0.7
 FALLING: Final = 0.97
 HEAVY_LOSS: Final = 0.2
 CONGESTED_SECONDS: Final = 0.3
 FIRST_BACK_OFF: Final = 6.0
 LONGEST_BACK_OFF: Final = 60.0
 QUIET_AFTER_SECONDS: Final = 90.0
-PROBE_SECONDS: Final = 6.0
+# A probe goes on while the estimate grows.
+STILL_SECONDS: Final = 3.0
+GROWING: Final = 1.02
+PROBE_SECONDS: Final = 30.0
+BEYOND_ESTIMATE: Final = 1.1
 RAMP_SECONDS: Final = 3.0
 HEADROOM: Final = 1.05
 PROBE_SHARE: Final = 0.8
@@ -60,10 +70,24 @@ class Probe:
     since: float
     start: float
     goal: float
+    # What all pictures together cost.
+    shown: float
+    best: float
+    grown_at: float
 
-    def rate(self, now: float) -> float:
+    def rate(self, now: float, estimate: float) -> float:
         """Bits a second of padding just now."""
-        return max(0.0, self.goal - self.start) * min(1.0, 0.15 + (now - self.since) / RAMP_SECONDS)
+        ramped = (self.goal - self.start) * min(1.0, 0.15 + (now - self.since) / RAMP_SECONDS)
+        return max(0.0, min(ramped, BEYOND_ESTIMATE * estimate - self.shown))
+
+    def note(self, now: float, estimate: float) -> None:
+        """Follow the estimate."""
+        if estimate > GROWING * self.best:
+            self.best, self.grown_at = estimate, now
+
+    def is_over(self, now: float) -> bool:
+        """Whether nothing more will come of it."""
+        return now - self.grown_at > STILL_SECONDS or now - self.since > PROBE_SECONDS
 
 
 class Allocator:
@@ -72,6 +96,8 @@ class Allocator:
     def __init__(self) -> None:
         self.probe: Probe | None = None
         self._estimate = 0.0
+        self._shown = 0.0
+        self._loses = False
         self._congested_at = self._changed_at = -math.inf
         self._raised_at = self._lowered_at = -math.inf
         self._back_off = FIRST_BACK_OFF
@@ -82,9 +108,11 @@ class Allocator:
         """The steps to take, given the viewer's estimate in bits a second and its share lost."""
         if estimate < FALLING * self._estimate or loss > HEAVY_LOSS:
             self._congested_at = now
+        self._loses = loss > HEAVY_LOSS
         self._estimate = estimate
         if not ladders:
             return []
+        self._shown = sum(ladder.rungs[ladder.current] for ladder in ladders if ladder.current >= 0)
         set_aside = VOICE_BITS * voices
         each = (estimate * USABLE - set_aside) / len(ladders)
         self._watch_probe(now, len(ladders))
@@ -106,10 +134,15 @@ class Allocator:
         return now - self._congested_at < CONGESTED_SECONDS
 
     def _down(self, now: float, each: float, ladder: Ladder) -> int | None:
+        if not self._is_congested(now) or ladder.current < 0:
+            return None
+        standing = ladder.rungs[ladder.current]
+        if standing > MODEST_BITS:
+            each *= DRAINING / USABLE
+        elif not self._loses and self._estimate > SHORTAGE * standing:
+            return None
         fitting = max((rung for rung, rate in enumerate(ladder.rungs) if rate <= each), default=-1)
         settled = now - self._changed_at
-        if not self._is_congested(now) or fitting >= ladder.current:
-            return None
         if settled <= SETTLE_DOWN_SECONDS:
             return None
         # The lowest rung gets a chance before voice only.
@@ -132,23 +165,31 @@ class Allocator:
         if now - self._congested_at <= 1.0:
             return None
         needed = ladder.rungs[above] * HEADROOM
-        if each > needed:
+        # What was estimated before a fall tells nothing of the line as it is.
+        if each > needed and (self.probe or now - self._lowered_at > QUIET_AFTER_SECONDS):
             self.probe = None
             self._raised_at = now
             return above
         quiet_since = max(self._congested_at, self._changed_at)
         if self.probe is None and now - quiet_since > self._back_off:
-            start = ladder.rungs[ladder.current] if ladder.current >= 0 else 0.0
-            self.probe = Probe(picture, now, start, (needed + set_aside) / USABLE * PROBE_SHARE)
+            self.probe = self._begin(now, picture, ladder, (needed + set_aside) / USABLE)
         return None
+
+    def _begin(self, now: float, picture: int, ladder: Ladder, goal: float) -> Probe:
+        start = ladder.rungs[ladder.current] if ladder.current >= 0 else 0.0
+        return Probe(
+            picture, now, start, goal * PROBE_SHARE, self._shown, self._estimate, grown_at=now
+        )
 
     def _watch_probe(self, now: float, pictures: int) -> None:
         if self.probe is None:
             return
+        self.probe.note(now, self._estimate)
         if self._is_congested(now):
             self._wait_longer()
             self.probe = None
-        elif now - self.probe.since > PROBE_SECONDS or self.probe.picture >= pictures:
+        elif self.probe.is_over(now) or self.probe.picture >= pictures:
+            self._wait_longer()
             self.probe = None
             self._changed_at = now
 

@@ -10,7 +10,7 @@ from aiortc import RTCConfiguration, rtp
 
 from telemed.core.errors import Missing
 from telemed.media.relay import limits
-from telemed.media.relay.allocator import PAUSED, Allocator, Ladder
+from telemed.media.relay.allocator import FALLING, PAUSED, Allocator, Ladder
 from telemed.media.relay.link import Link
 from telemed.media.relay.offers import check_offer, for_viewer, without_candidates
 from telemed.media.relay.outlets import Outlet, PictureOutlet, Stream, VoiceOutlet
@@ -158,10 +158,13 @@ class Viewer:
 
     def _hear(self, packet: rtp.RtcpPsfbPacket, now: float) -> None:
         if packet.fmt == ESTIMATE_FORMAT:
-            self.estimate = int(rtp.unpack_remb_fci(packet.fci)[0])
+            before, self.estimate = self.estimate, int(rtp.unpack_remb_fci(packet.fci)[0])
             self._estimated_at = now
             for picture in self._pictures.values():
                 picture.history.fit(self.estimate)
+            if self.estimate < FALLING * before:
+                # A line that is full fills its queue meanwhile, and the voice waits in it.
+                self._allocate(now)
         elif packet.fmt in KEY_FRAME_FORMATS:
             outlet = self._streams.get(packet.media_ssrc)
             if isinstance(outlet, PictureOutlet) and (layer := outlet.wanted or outlet.current):
@@ -186,7 +189,7 @@ class Viewer:
         if probe := self._allocator.probe:
             watched = self._watched()
             if probe.picture < len(watched):
-                self._pad(watched[probe.picture], probe.rate(now))
+                self._pad(watched[probe.picture], probe.rate(now, self.estimate))
 
     def _leave_dead_layers(self, now: float) -> None:
         """A browser whose own link is weak stops sending the large layer: show what is left."""
