@@ -198,8 +198,8 @@ def _audit(
     work.audit(
         AuditTag.SESSION_INVITE,
         actor,
-        stream_of("session", meeting.session.uid),
-        patient_id=meeting.consult.patient_id if meeting.consult else None,
+        meeting.subject,
+        patient_id=meeting.patient_id,
         participant=participant.uid,
         **detail,
     )

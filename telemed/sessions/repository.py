@@ -14,6 +14,7 @@ from telemed.accounts.models import Person
 from telemed.accounts.permissions import Actor
 from telemed.consults.models import Consult
 from telemed.core.db import UnitOfWork
+from telemed.core.events import stream_of
 from telemed.sessions.lifecycle import SessionState
 from telemed.sessions.models import (
     Attendance,
@@ -55,6 +56,16 @@ class Meeting:
     session: LiveSession
     consult: Consult | None
     members: tuple[Member, ...]
+
+    @property
+    def subject(self) -> str:
+        """What its log and its lines in the audit chain go by."""
+        return stream_of("session", self.session.uid)
+
+    @property
+    def patient_id(self) -> int | None:
+        """Whose case it is about; None for a session without one."""
+        return self.consult.patient_id if self.consult else None
 
     @property
     def inside(self) -> tuple[Member, ...]:

@@ -277,8 +277,8 @@ def _audit_stay(
     work.audit(
         tag,
         actor,
-        stream_of("session", meeting.session.uid),
-        patient_id=meeting.consult.patient_id if meeting.consult else None,
+        meeting.subject,
+        patient_id=meeting.patient_id,
         participant=participant.uid,
         **({"reason": reason} if reason else {}),
     )

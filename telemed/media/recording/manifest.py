@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import struct
@@ -11,10 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from telemed.media.recording.webm import DURATION, PART_SUFFIX
+from telemed.media.recording.webm import DURATION, PART_SUFFIX, checksum_of
 
 HEAD_BYTES: Final = 4096
-CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def _closed(folder: Path, noted: Noted) -> Noted | None:
     return replace(
         noted,
         duration_ms=_duration_ms(path),
-        sha256=_checksum(path),
+        sha256=checksum_of(path),
         size=path.stat().st_size,
         is_whole=False,
     )
@@ -122,14 +120,6 @@ def _duration_ms(path: Path) -> int:
         return 0
     value: float = struct.unpack_from("!d", head, at + len(DURATION) + 1)[0]
     return round(value)
-
-
-def _checksum(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _path(folder: Path, stem: str) -> Path:

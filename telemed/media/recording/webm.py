@@ -191,7 +191,7 @@ class WebmFile:
         os.pwrite(self._file, size, self._segment_at - LONGEST_SIZE)
         os.fsync(self._file)
         os.close(self._file)
-        checksum = _checksum(self.part)
+        checksum = checksum_of(self.part)
         self.part.rename(self.path)
         directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -213,7 +213,8 @@ class WebmFile:
         self._size += written
 
 
-def _checksum(path: Path) -> str:
+def checksum_of(path: Path) -> str:
+    """SHA-256 of a whole file."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):

@@ -111,14 +111,12 @@ class Keeper:
         recording.deleted_at, recording.outcome = work.now(), reason
         work.session.add(recording)
         takes = await repository.list_takes(work, recording)
-        subject = stream_of("session", meeting.session.uid)
-        await append_event(work, subject, "recording_deleted", None, reason=reason)
-        consult = meeting.consult
+        await append_event(work, meeting.subject, "recording_deleted", None, reason=reason)
         work.audit(
             AuditTag.RECORDING_DELETE,
             None,
-            subject,
-            patient_id=consult.patient_id if consult else None,
+            meeting.subject,
+            patient_id=meeting.patient_id,
             recording=recording.uid,
             reason=reason,
             files=len(takes),

@@ -11,7 +11,7 @@ from telemed.accounts.permissions import Actor
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Denied, Invalid
-from telemed.core.events import append_event, stream_of
+from telemed.core.events import append_event
 from telemed.patients import consents as patient_consents
 from telemed.patients.consent_texts import CURRENT as PATIENT_TEXTS
 from telemed.patients.consents import ConsentAnswer
@@ -278,14 +278,12 @@ async def _store(
     work.session.add(recording)
     await work.session.flush()
     after = replace(before, rows=rows, gate=gate)
-    subject = stream_of("session", before.meeting.session.uid)
+    subject, patient_id = before.meeting.subject, before.meeting.patient_id
     shown = {key: data[key] for key in data.keys() - {"who"}}
     if data.get("who") == PATIENT:
         shown["patient"] = "yes"
     person_id = actor.id if actor else None
     await append_event(work, subject, kind, person_id, **shown, recording=_view(after))
-    consult = before.meeting.consult
-    patient_id = consult.patient_id if consult else None
     detail = {"recording": recording.uid, "act": kind, "state": gate.state.value, **data}
     work.audit(AuditTag.RECORDING_CHANGE, actor, subject, patient_id=patient_id, **detail)
 

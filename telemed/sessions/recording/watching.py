@@ -133,15 +133,13 @@ async def withdraw(
         await service.withdraw_of_patient(work, actor, meeting)
     row.answer, row.at, row.noted_by_id = answer, work.now(), actor.id
     work.session.add(row)
-    subject = stream_of("session", session_uid)
     shown = {"patient": "yes"} if for_patient else {}
-    await append_event(work, subject, "recording_withdrawn", actor.id, **shown)
-    consult = meeting.consult
+    await append_event(work, meeting.subject, "recording_withdrawn", actor.id, **shown)
     work.audit(
         AuditTag.RECORDING_CHANGE,
         actor,
-        subject,
-        patient_id=consult.patient_id if consult else None,
+        meeting.subject,
+        patient_id=meeting.patient_id,
         recording=recording.uid,
         act="recording_withdrawn",
         for_patient=for_patient,
@@ -184,7 +182,10 @@ async def _has_looked(work: UnitOfWork, actor: Actor, meeting: Meeting, file_uid
 
 
 def _audit(work: UnitOfWork, actor: Actor, meeting: Meeting, **detail: str) -> None:
-    consult = meeting.consult
-    patient_id = consult.patient_id if consult else None
-    subject = stream_of("session", meeting.session.uid)
-    work.audit(AuditTag.RECORDING_READ, actor, subject, patient_id=patient_id, **detail)
+    work.audit(
+        AuditTag.RECORDING_READ,
+        actor,
+        meeting.subject,
+        patient_id=meeting.patient_id,
+        **detail,
+    )
