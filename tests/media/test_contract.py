@@ -71,6 +71,7 @@ async def test_a_connection_has_what_a_link_takes(
     pair = ice._nominated[1]
     assert pair.protocol in ice._protocols
     assert pair.remote_addr[1] > 0
+    assert pair in ice._check_list
     assert callable(pair.protocol.datagram_received)
     assert callable(dtls.transport.stop)
     copied = pair.protocol.transport.get_extra_info("socket").dup()

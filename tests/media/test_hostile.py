@@ -8,9 +8,11 @@ import random
 import socket
 import time
 from contextlib import suppress
+from copy import copy
 from typing import Any
 
 import pytest
+from aioice.ice import CandidatePair
 from aiortc import rtp
 
 from telemed.core.errors import Conflict, Invalid, Missing
@@ -146,6 +148,24 @@ async def test_garbage_on_the_port_is_dropped_and_the_room_goes_on(
     assert slowest < 0.1
     await reaches(publisher, viewer)
     assert (await relay.get_stats(ROOM)).publishers[0].packets_dropped > 0
+
+
+async def test_a_handshake_may_come_along_any_way_that_ice_knows(
+    publish: Publish, relay: LocalRooms
+) -> None:
+    """Over IPv4 and IPv6 at once the two ends may settle on different ones."""
+    await publish()
+    link = relay._rooms[ROOM].publishers["doctor"].link
+    pair = link._ice._nominated[1]
+    elsewhere = copy(pair.remote_candidate)
+    elsewhere.port = 9
+    another = CandidatePair(pair.protocol, elsewhere)
+    hello = b"\x16\xfe\xfd" + bytes(10)
+    for known, dropped in (([], 1), ([another], 0)):
+        link._ice._check_list += known
+        before = link.dropped
+        pair.protocol.datagram_received(hello, another.remote_addr)
+        assert link.dropped - before == dropped
 
 
 async def test_genuine_packets_full_of_nonsense_are_dropped(

@@ -98,8 +98,8 @@ class Link:
 
     def _may_shake_hands(self, first: int, address: Any, now: float) -> bool:
         pair = self._ice._nominated.get(1)  # noqa: SLF001 - held by the contract test
-        is_known = pair is not None and pair.remote_addr == tuple(address[:2])
-        # STUN may come from anywhere, DTLS only along the way that STUN has proved (RFC 7983).
+        is_known = self._is_known(tuple(address[:2]))
+        # STUN may come from anywhere, DTLS only along a way that ICE knows of (RFC 7983).
         if first > LAST_STUN and not (first in DTLS and (is_known or pair is None)):
             return False
         # aioice queues DTLS without a bound, and nobody reads it once a handshake has failed.
@@ -107,6 +107,12 @@ class Link:
             return False
         bucket = self._handshakes if is_known else self._strangers
         return bucket.take(1, now)
+
+    def _is_known(self, address: Address) -> bool:
+        # Where IPv4 and IPv6 both work the two ends may settle on different ways, and this end
+        # then looks no further into the one that the other has chosen.
+        pairs = self._ice._check_list  # noqa: SLF001 - held by the contract test
+        return any(pair.remote_addr == address for pair in pairs)
 
     def open(self) -> None:
         """The handshake is done: packets pass from now on."""
