@@ -142,6 +142,7 @@ class Presence:
             if seat is not None:
                 seat.sid = None
                 await self._hub.push(room.remove(seat.participant, LeaveReason.LEFT.value))
+                self._forget_empty(room)
                 await self._hub.forwarder.follow(room)
 
         await self._hub.rooms.run(session, step)
@@ -192,10 +193,13 @@ class Presence:
             if connection is not None:
                 connection.sessions.discard(room.uid)
             pushes += room.remove(gone, _reason_of(entries, gone))
-        if not room.seats:
-            self.consult_of.pop(room.uid, None)
+        self._forget_empty(room)
         await self._hub.push(pushes)
         await self._hub.forwarder.follow(room)
+
+    def _forget_empty(self, room: Room) -> None:
+        if not room.seats:
+            self.consult_of.pop(room.uid, None)
 
     async def check_rights(self, room: Room) -> None:
         """The case has changed: whoever may no longer be here goes out."""

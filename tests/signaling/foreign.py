@@ -112,7 +112,10 @@ class ForeignClient:
             await self._socket.send_str("3")
         elif text.startswith("43"):
             start = text.index("[")
-            self._answers.pop(int(text[2:start])).set_result(json.loads(text[start:])[0])
+            answer = self._answers.pop(int(text[2:start]))
+            # Whoever asked may have stopped waiting.
+            if not answer.done():
+                answer.set_result(json.loads(text[start:])[0])
         elif text.startswith("42"):
             event, payload = json.loads(text[2:])
             async with self._arrived:

@@ -127,6 +127,18 @@ async def test_who_leaves_is_gone_at_once_and_may_come_back(world: World) -> Non
     assert back["epoch"] > second["epoch"]
 
 
+async def test_of_a_room_that_all_have_left_nothing_is_kept(
+    world: World, app: web.Application
+) -> None:
+    await world.both_settle()
+    signaling = app[SIGNALING]
+    assert signaling.presence.consult_of
+    for client in (world.doctor, world.specialist):
+        await client.do("session:leave", session=world.session)
+        await client.do("probe")
+    assert signaling.presence.consult_of == {}
+
+
 async def test_a_broken_link_keeps_the_seat_and_the_epoch(world: World, connect: Connect) -> None:
     first, second = await world.both_settle()
     await world.doctor.close()
