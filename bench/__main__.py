@@ -14,6 +14,7 @@ MEDIA = (
     "bench.capped",
     "bench.twelve",
     "bench.recording",
+    "bench.soak",
 )
 
 

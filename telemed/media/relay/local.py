@@ -223,11 +223,15 @@ class LocalRooms:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             count += 1
-            for room in list(self._rooms.values()):
-                for peer in room.peers():
-                    self._tick_peer(peer, count)
-                if count % LATE_TICKS == 0:
-                    await self._end_dead(room)
+            await self._tick_all(count)
+
+    async def _tick_all(self, count: int) -> None:
+        # In a frame of its own: what is done with here is not held until the next round.
+        for room in list(self._rooms.values()):
+            for peer in room.peers():
+                self._tick_peer(peer, count)
+            if count % LATE_TICKS == 0:
+                await self._end_dead(room)
 
     @staticmethod
     def _tick_peer(peer: Peer, count: int) -> None:
