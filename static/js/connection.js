@@ -258,7 +258,7 @@ export class Connection {
     const now = this.#parts.now();
     const isNarrow = this.#adapted?.sending.picture === null;
     if (this.#watch.isStalled(pulse, this.state, now, isNarrow)) this.#inTrouble(now);
-    else if (this.state === "connected") this.#troubleAt = null;
+    else if (this.state === "connected") this.#isBack();
   }
 
   /** Everything the browser counts of it. */
@@ -299,8 +299,23 @@ export class Connection {
     }
   }
 
+  /** Nothing that comes now builds on what was lost: the other side would only ask after 3 s. */
+  #isBack() {
+    if (this.#troubleAt === null) return;
+    this.#troubleAt = null;
+    this.#then(() => this.#sendWholePicture());
+  }
+
+  async #sendWholePicture() {
+    const sender = this.#senders.get("video");
+    const parameters = sender?.getParameters();
+    if (!sender || !parameters?.encodings.length) return;
+    const encodingOptions = parameters.encodings.map(() => ({ keyFrame: true }));
+    await sender.setParameters(parameters, /** @type {RTCSetParameterOptions} */ ({ encodingOptions }));
+  }
+
   #gotState() {
-    if (this.state === "connected") this.#troubleAt = null;
+    if (this.state === "connected") this.#isBack();
     if (this.#peer) this.#parts.onConnection(this.#peer.participant, this.state);
   }
 

@@ -433,6 +433,22 @@ test("a voice alone may stand still for as long as something else passes a narro
   assert.equal(watch.isStalled(20, "connected", 4000, true), true);
 });
 
+test("when media is back, a whole picture is sent at once", async () => {
+  const { world, call, connection } = await offering();
+  const { sender } = connection.transceivers[1];
+  const asked = [];
+  sender.getParameters = () => ({ encodings: [{ maxBitrate: 1 }] });
+  sender.setParameters = async (parameters, options) => asked.push([parameters, options]);
+  connection.become("connected");
+  for (const [at, packets] of [[0, 0], [500, 50], [1000, 100], [2500, 100], [2750, 110], [3000, 120]]) {
+    world.now = at;
+    connection.stats = received(packets);
+    await call.look();
+    await settled();
+  }
+  assert.deepEqual(asked, [[{ encodings: [{ maxBitrate: 1 }] }, { encodingOptions: [{ keyFrame: true }] }]]);
+});
+
 test("trouble that stays leads to a new seat, on the impolite side first", async () => {
   const impolite = await offering({ polite: false });
   const polite = await offering({ polite: true });
