@@ -309,7 +309,7 @@ export class Connection {
   async #sendWholePicture() {
     const sender = this.#senders.get("video");
     const parameters = sender?.getParameters();
-    if (!sender || !parameters?.encodings.length) return;
+    if (!sender || !parameters?.encodings.some(({ active }) => active)) return;
     const encodingOptions = parameters.encodings.map(() => ({ keyFrame: true }));
     await sender.setParameters(parameters, /** @type {RTCSetParameterOptions} */ ({ encodingOptions }));
   }

@@ -437,7 +437,7 @@ test("when media is back, a whole picture is sent at once", async () => {
   const { world, call, connection } = await offering();
   const { sender } = connection.transceivers[1];
   const asked = [];
-  sender.getParameters = () => ({ encodings: [{ maxBitrate: 1 }] });
+  sender.getParameters = () => ({ encodings: [{ active: true }] });
   sender.setParameters = async (parameters, options) => asked.push([parameters, options]);
   connection.become("connected");
   for (const [at, packets] of [[0, 0], [500, 50], [1000, 100], [2500, 100], [2750, 110], [3000, 120]]) {
@@ -446,7 +446,7 @@ test("when media is back, a whole picture is sent at once", async () => {
     await call.look();
     await settled();
   }
-  assert.deepEqual(asked, [[{ encodings: [{ maxBitrate: 1 }] }, { encodingOptions: [{ keyFrame: true }] }]]);
+  assert.deepEqual(asked, [[{ encodings: [{ active: true }] }, { encodingOptions: [{ keyFrame: true }] }]]);
 });
 
 test("trouble that stays leads to a new seat, on the impolite side first", async () => {
