@@ -1,8 +1,8 @@
 // @ts-check
 /** Third parties in the room: inviting them, who is there in which capacity, sending them out. */
-import { busy, find, icon, make, part, say, toast } from "../dom.js";
+import { find, icon, make, part, say, toast } from "../dom.js";
 import { t } from "../i18n.js";
-import { LiveError } from "../live.js";
+import { press } from "./room-press.js";
 import { capacityWords } from "./room-words.js";
 
 const SEARCH_AFTER_MS = 300;
@@ -76,12 +76,12 @@ export class InviteDesk {
 
   /** @param {string} name @returns {Promise<Found[]>} */
   async #find(name) {
-    try {
-      return (await this.#seat.invitation("find-people", { name })).people;
-    } catch (error) {
-      this.#tell(error);
-      return [];
-    }
+    /** @type {Found[]} */
+    let people = [];
+    await press(null, async () => {
+      ({ people } = await this.#seat.invitation("find-people", { name }));
+    });
+    return people;
   }
 
   /** @param {Found} person */
@@ -95,35 +95,16 @@ export class InviteDesk {
   /** @param {HTMLElement} button @param {Found} person */
   async #invite(button, person) {
     const capacity = find("[data-role=invite-capacity]", HTMLSelectElement).value;
-    const free = busy(button);
-    try {
-      await this.#seat.invitation("invite", { person: person.person, capacity });
-      const words = t("Đang gọi {name}…", { name: person.name });
-      say(words);
-      toast(words, { mark: "user" });
-      find("[data-role=invite]", HTMLDialogElement).close();
-    } catch (error) {
-      this.#tell(error);
-    } finally {
-      free();
-    }
+    const isDone = await press(button, () => this.#seat.invitation("invite", { person: person.person, capacity }));
+    if (!isDone) return;
+    const words = t("Đang gọi {name}…", { name: person.name });
+    say(words);
+    toast(words, { mark: "user" });
+    find("[data-role=invite]", HTMLDialogElement).close();
   }
 
   /** @param {HTMLElement} button @param {Peer} peer */
   async #remove(button, peer) {
-    const free = busy(button);
-    try {
-      await this.#seat.invitation("remove", { participant: peer.participant });
-    } catch (error) {
-      this.#tell(error);
-    } finally {
-      free();
-    }
-  }
-
-  /** @param {unknown} error */
-  #tell(error) {
-    if (!(error instanceof LiveError)) throw error;
-    toast(error.message, { mark: "warn" });
+    await press(button, () => this.#seat.invitation("remove", { participant: peer.participant }));
   }
 }

@@ -1,9 +1,9 @@
 // @ts-check
 /** Sharp pictures in the room: the button that asks, the note at the camera, the picture in the log. */
-import { busy, find, icon, label, make, part, say, toast, warn } from "../dom.js";
+import { find, icon, label, make, part, say, toast, warn } from "../dom.js";
 import { formatTime, t } from "../i18n.js";
-import { LiveError } from "../live.js";
 import { Pictures, takeSharp, uploadPicture } from "../pictures.js";
+import { press } from "./room-press.js";
 
 /**
  * @typedef {import("../devices.js").OwnMedia} OwnMedia
@@ -77,16 +77,8 @@ export class PictureDesk {
     const button = part("ask-picture");
     const to = this.#station();
     if (!button || !to || this.#pictures.asking(to.participant)) return;
-    const free = busy(button);
-    try {
-      await this.#pictures.ask(to.participant);
-    } catch (error) {
-      if (!(error instanceof LiveError)) throw error;
-      toast(error.message, { mark: "warn" });
-    } finally {
-      free();
-      this.show();
-    }
+    await press(button, () => this.#pictures.ask(to.participant));
+    this.show();
   }
 
   show() {

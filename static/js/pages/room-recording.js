@@ -1,9 +1,9 @@
 // @ts-check
 /** Recording in the room: the question with its whole wording, the state that everybody sees, the buttons. */
-import { busy, find, findAll, part, say, toast } from "../dom.js";
+import { find, findAll, part, say } from "../dom.js";
 import { t } from "../i18n.js";
-import { LiveError } from "../live.js";
 import { recordingShown } from "./recording-words.js";
+import { press } from "./room-press.js";
 
 /**
  * @typedef {import("../live.js").Live} Live
@@ -128,15 +128,7 @@ export class RecordingBar {
    * @param {HTMLElement | null} button
    */
   async #send(what, payload, button) {
-    const free = button ? busy(button) : () => {};
-    try {
-      await this.#live.send(`session:record-${what}`, { session: this.#session, ...payload });
-    } catch (error) {
-      if (!(error instanceof LiveError)) throw error;
-      toast(error.message, { mark: "warn" });
-    } finally {
-      free();
-      this.show();
-    }
+    await press(button, () => this.#live.send(`session:record-${what}`, { session: this.#session, ...payload }));
+    this.show();
   }
 }
