@@ -11,6 +11,8 @@ PAUSE_SECONDS: Final = 0.12
 SHARE_OF_ESTIMATE: Final = 0.2
 UNKNOWN_ESTIMATE: Final = 1_000_000
 BYTES_AT_ONCE: Final = 20_000.0
+# Two packets.
+LEAST_AT_ONCE: Final = 2500.0
 MOST_REPEATED: Final = 400
 
 
@@ -54,5 +56,10 @@ class History:
         return sent
 
     def fit(self, estimate: int) -> None:
-        """The viewer can take so many bits a second."""
-        self._budget.refill_at(estimate * SHARE_OF_ESTIMATE / 8)
+        """The viewer can take so many bits a second; at once, no more than in one second."""
+        share = estimate * SHARE_OF_ESTIMATE / 8
+        self._budget.refill_at(share, max(LEAST_AT_ONCE, min(BYTES_AT_ONCE, share)))
+
+    def forget(self) -> None:
+        """Nothing of it is of use any more."""
+        self._ring = [None] * limits.HISTORY_PACKETS

@@ -56,6 +56,6 @@ class Bucket:
         self._left -= amount
         return True
 
-    def refill_at(self, per_second: float) -> None:
-        """Another rate from now on."""
-        self._per_second = per_second
+    def refill_at(self, per_second: float, at_once: float) -> None:
+        """Other bounds from now on."""
+        self._per_second, self._at_once = per_second, at_once

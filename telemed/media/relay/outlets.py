@@ -264,6 +264,8 @@ class PictureOutlet:
         if self.current:
             self._clock = self.current.clock
         self.current = None
+        # What the full way has lost of it would only fill the way again.
+        self.history.forget()
 
     def forward(self, layer: Layer, media: Media) -> None:
         """One packet of one layer of the publisher."""
