@@ -92,6 +92,7 @@ export class Connection {
   #chain = Promise.resolve();
   #isOfferWanted = false;
   #isIgnoringOffer = false;
+  #hasServers;
   #isClosed = false;
   hasSentIntoTheVoid = false;
   /** @type {RTCIceCandidateInit[]} */
@@ -124,6 +125,7 @@ export class Connection {
     this.#tracks = tracks;
     this.#local = local;
     this.#parts = parts;
+    this.#hasServers = (config.iceServers ?? []).length > 0;
     this.#watch = new MediaWatch(parts.now());
     this.#pc = parts.createConnection(config);
     this.#pc.onnegotiationneeded = () => this.offer();
@@ -338,20 +340,23 @@ export class Connection {
     if (description.type !== "offer") return;
     // The browser does these one after the other by itself.
     const attached = this.#attachTracks();
-    await (isFirst ? this.#answerWithWhatIsKnown() : pc.setLocalDescription());
-    this.#sendLocal();
+    if (isFirst) await this.#answerFirst();
+    else {
+      await pc.setLocalDescription();
+      this.#sendLocal();
+    }
     await attached;
     await this.#applySending();
   }
 
-  /**
-   * Chromium throws the candidates that were gathered beforehand away at an answer, and uses them at
-   * a provisional one: a relay's are looked for 50 ms later than the others.
-   */
-  async #answerWithWhatIsKnown() {
+  /** Said before it is kept, which takes as long again: the other side needs longer to take it. */
+  async #answerFirst() {
     const pc = this.#pc;
-    const { sdp } = await pc.createAnswer();
-    await pc.setLocalDescription({ type: "pranswer", sdp }).catch(() => {});
+    const { sdp = "" } = await pc.createAnswer();
+    this.#send("answer", { description: { type: "answer", sdp } });
+    // Chromium throws the candidates that were gathered beforehand away at an answer, and uses them
+    // at a provisional one. A TURN server's would be looked for 50 ms later than the others.
+    if (this.#hasServers) await pc.setLocalDescription({ type: "pranswer", sdp }).catch(() => {});
     await pc.setLocalDescription({ type: "answer", sdp });
   }
 

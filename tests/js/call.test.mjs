@@ -185,12 +185,14 @@ test("who was there first waits, then answers with the own tracks", async () => 
 });
 
 test("what was gathered beforehand goes with the first answer, where a browser keeps it", async () => {
-  const { world, call, connection } = await waiting();
-  connection.gathered = "relayed";
-  call.got(offer());
-  call.got(offer(4, "theirs again"));
+  const world = started();
+  world.call.adopt(joined({ epoch: 3, participants: [], ice_servers: [{ urls: ["turn:turn.example"] }] }));
+  world.call.heard(peer({ epoch: 4 }));
+  world.made[0].gathered = "relayed";
+  world.call.got(offer());
+  world.call.got(offer(4, "theirs again"));
   await settled();
-  assert.deepEqual(kinds(world), ["candidate", "answer", "answer"]);
+  assert.deepEqual(kinds(world), ["answer", "candidate", "answer"]);
 });
 
 test("the servers of the latest join are used", () => {
