@@ -97,7 +97,8 @@ export class Forwarded {
 
   /** @param {RTCIceServer[]} iceServers */
   configure(iceServers) {
-    this.#config = { iceServers };
+    // One path for all: a TURN server is asked once, and not for each voice and picture.
+    this.#config = { iceServers, bundlePolicy: "max-bundle" };
   }
 
   /** @param {object} origin */
@@ -368,7 +369,8 @@ function known(pc) {
       resolve();
     };
     const look = () => pc.iceGatheringState === "complete" && found();
-    pc.onicecandidate = ({ candidate }) => candidate?.type === "relay" && found();
+    // The first section's path is that of all.
+    pc.onicecandidate = ({ candidate }) => candidate?.type === "relay" && candidate.sdpMLineIndex === 0 && found();
     pc.onicegatheringstatechange = look;
     look();
   });

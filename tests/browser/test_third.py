@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -86,6 +87,12 @@ class Meeting:
         role(doctor, "invite-found").get_by_role("button", name=self.third).first.click()
         expect(role(doctor, "invite")).to_be_hidden()
 
+    def answer(self) -> None:
+        """The third is called, and comes in; all see and hear both others."""
+        role(self.pages["third"], "ringing").get_by_role("link", name="Vào phòng").click()
+        for who in self.pages:
+            self.flows(who, others=2, connections=2)
+
     def begin(self) -> None:
         """The two of the case talk."""
         specialist = self.pages["specialist"]
@@ -121,8 +128,15 @@ async def prepare(settings: Settings) -> Prepared:
 @pytest.fixture
 def meeting(tmp_path: Path, chromium: Chromium) -> Iterator[Meeting]:
     """Three people, signed in."""
-    settings = make_settings(data_dir=tmp_path / "var", secret_key=SECRET_KEY)
-    server = Telemed(tmp_path, secret_key=SECRET_KEY)
+    with hold(tmp_path, chromium) as meeting:
+        yield meeting
+
+
+@contextmanager
+def hold(folder: Path, chromium: Chromium, script: str = "", **changes: str) -> Iterator[Meeting]:
+    """Three people, signed in to a server with these settings, whose pages begin with a script."""
+    settings = make_settings(data_dir=folder / "var", secret_key=SECRET_KEY)
+    server = Telemed(folder, secret_key=SECRET_KEY, **changes)
     server.command("migrate")
     with ThreadPoolExecutor(1) as thread:
         prepared = thread.submit(asyncio.run, prepare(settings)).result()
@@ -135,7 +149,7 @@ def meeting(tmp_path: Path, chromium: Chromium) -> Iterator[Meeting]:
         page.set_default_timeout(PATIENCE_MILLISECONDS)
         cookie: Any = {"name": "telemed", "value": token, "url": server.origin}
         page.context.add_cookies([cookie])
-        page.add_init_script(COUNT_CONNECTIONS)
+        page.add_init_script(script + COUNT_CONNECTIONS)
     yield Meeting(prepared, pages)
     for visitor in visitors.values():
         visitor.close()
@@ -154,9 +168,8 @@ def test_a_third_is_seen_and_heard_by_all_and_two_go_on_directly(meeting: Meetin
     assert refused.status == HTTPStatus.NOT_FOUND
     pages["third"].goto("/home")
     meeting.invite()
-    role(pages["third"], "ringing").get_by_role("link", name="Vào phòng").click()
+    meeting.answer()
     for who in pages:
-        meeting.flows(who, others=2, connections=2)
         expect(role(pages[who], "people").locator("li")).to_have_count(3)
     for who in ("doctor", "specialist"):
         guest = role(pages[who], "guest")

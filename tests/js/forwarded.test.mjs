@@ -244,11 +244,12 @@ function looking() {
 test("an offer waits for an address at the TURN server: whom the relay is not told of, it may not hear", async () => {
   const { asked, pc } = looking();
   await settle();
-  pc.onicecandidate({ candidate: { type: "host" } });
+  pc.onicecandidate({ candidate: { type: "host", sdpMLineIndex: 0 } });
+  pc.onicecandidate({ candidate: { type: "relay", sdpMLineIndex: 1 } });
   await settle();
   assert.deepEqual(asked, []);
   pc.localDescription.sdp = "offer with an address";
-  pc.onicecandidate({ candidate: { type: "relay" } });
+  pc.onicecandidate({ candidate: { type: "relay", sdpMLineIndex: 0 } });
   await settle();
   assert.deepEqual(asked.map(([event, { description }]) => [event, description.sdp]), [["publish", "offer with an address"]]);
 });
