@@ -1,7 +1,7 @@
 """Which layer of each picture one viewer gets. Pure: no packets, no clocks, no other viewers.
 
-Voice is no part of it: its rate is set aside before pictures get anything. Each viewer has an
-allocator of its own, and it only ever chooses among what is sent anyway, so nobody's weak link
+Voice is no part of it, and never held back: browsers estimate what is left for pictures beside it,
+since only those carry the time of sending. Each viewer has an allocator of its own, and it only ever chooses among what is sent anyway, so nobody's weak link
 lowers what others see.
 
 1. The estimate falling, or a fifth of the packets lost, is congestion: at once the best that fits.
@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-VOICE_BITS: Final = 45_000
 USABLE: Final = 0.95
 # What waits in a full queue has to drain as well before the voice is in time again.
 DRAINING: Final = 0.7
@@ -103,7 +102,7 @@ class Allocator:
         self._back_off = FIRST_BACK_OFF
 
     def decide(
-        self, now: float, estimate: float, loss: float, voices: int, ladders: Sequence[Ladder]
+        self, now: float, estimate: float, loss: float, ladders: Sequence[Ladder]
     ) -> list[Step]:
         """The steps to take, given the viewer's estimate in bits a second and its share lost."""
         if estimate < FALLING * self._estimate or loss > HEAVY_LOSS:
@@ -113,14 +112,13 @@ class Allocator:
         if not ladders:
             return []
         self._shown = sum(ladder.rungs[ladder.current] for ladder in ladders if ladder.current >= 0)
-        set_aside = VOICE_BITS * voices
-        each = (estimate * USABLE - set_aside) / len(ladders)
+        each = estimate * USABLE / len(ladders)
         self._watch_probe(now, len(ladders))
         steps = []
         for picture, ladder in enumerate(ladders):
             rung = self._down(now, each, ladder)
             if rung is None:
-                rung = self._up(now, each, picture, ladder, set_aside)
+                rung = self._up(now, each, picture, ladder)
             if rung is not None:
                 steps.append(Step(picture, rung))
         # All pictures may fall together; what follows waits until the link has settled.
@@ -139,7 +137,7 @@ class Allocator:
         standing = ladder.rungs[ladder.current]
         if standing > MODEST_BITS:
             each *= DRAINING / USABLE
-        elif not self._loses and self._estimate > SHORTAGE * standing:
+        elif not self._loses and self._estimate > SHORTAGE * self._shown:
             return None
         fitting = max((rung for rung, rate in enumerate(ladder.rungs) if rate <= each), default=-1)
         settled = now - self._changed_at
@@ -156,9 +154,7 @@ class Allocator:
         self.probe = None
         return fitting
 
-    def _up(
-        self, now: float, each: float, picture: int, ladder: Ladder, set_aside: float
-    ) -> int | None:
+    def _up(self, now: float, each: float, picture: int, ladder: Ladder) -> int | None:
         above = ladder.current + 1
         if above >= len(ladder.rungs) or now - self._changed_at <= SETTLE_UP_SECONDS:
             return None
@@ -172,7 +168,7 @@ class Allocator:
             return above
         quiet_since = max(self._congested_at, self._changed_at)
         if self.probe is None and now - quiet_since > self._back_off:
-            self.probe = self._begin(now, picture, ladder, (needed + set_aside) / USABLE)
+            self.probe = self._begin(now, picture, ladder, needed / USABLE)
         return None
 
     def _begin(self, now: float, picture: int, ladder: Ladder, goal: float) -> Probe:

@@ -216,9 +216,7 @@ class Viewer:
             for picture, each in zip(watched, rungs, strict=True)
         ]
         loss = max((picture.fraction_lost for picture in watched), default=0.0)
-        # A voice that goes out twice needs as much again.
-        voices = len(self._voices) * (2 if self._protection.is_on else 1)
-        for step in self._allocator.decide(now, self.estimate, loss, voices, ladders):
+        for step in self._allocator.decide(now, self.estimate, loss, ladders):
             picture = watched[step.picture]
             if step.rung == PAUSED:
                 picture.pause()
