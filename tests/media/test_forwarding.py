@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from aiortc import rtp
 
-from telemed.media.relay import dialect
+from telemed.media.relay import dialect, outlets, tracks
 from telemed.media.relay.local import LocalRooms
 from telemed.media.rooms import Picture, Redundancy, Wish
 from tests.media.conftest import ROOM, Publish, Watch
@@ -46,11 +47,34 @@ async def test_voice_and_picture_pass_under_the_viewers_own_numbers(
     assert shown.marker == 1
 
 
-async def test_a_newcomer_is_asked_a_key_frame_for(publish: Publish, watch: Watch) -> None:
-    publisher = await publish()
-    await publisher.send_picture(1, picture(1, key=True))
-    await watch()
+async def test_a_newcomer_is_asked_a_key_frame_for_before_anything_else_is_sent(
+    publish: Publish, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Asking again by the clock would hide that nobody asked at once.
+    monkeypatch.setattr(outlets, "FIRST_PATIENCE_SECONDS", 3600.0)
+    monkeypatch.setattr(tracks, "KEY_FRAME_PAUSE_SECONDS", 0.0)
+    publisher, first = await publish(), await watch("trainee")
+    await show(publisher, first)
+    await everything_is_heard(publisher, after=10)
+    publisher.control.clear()
+    newcomer = await watch("newcomer")
     await publisher.until(lambda: asked_for_key_frame(publisher))
+    # One picture was already on its way: the newcomer has a picture within two of them, 66 ms.
+    await publisher.send_picture(12, picture(102))
+    await publisher.send_picture(13, picture(103, key=True))
+    await newcomer.gets("video", 1)
+    assert [packet.payload for packet in newcomer.packets["video"]] == [picture(103, key=True)]
+    assert numbers(await first.gets("video", 4)) == [0, 1, 2, 3]
+
+
+async def everything_is_heard(publisher: SyntheticPublisher, *, after: int) -> None:
+    """One more picture, whose arrival the relay has told of: what it sent before is here as well."""
+    await publisher.send_picture(after + 1, picture(after + 91), transport=700)
+    await publisher.until(lambda: 700 in map(_first_told_of, publisher.raw_control))
+
+
+def _first_told_of(packet: bytes) -> int | None:
+    return int.from_bytes(packet[12:14], "big") if is_feedback(packet) else None
 
 
 async def test_a_picture_begins_with_a_key_frame(publish: Publish, watch: Watch) -> None:

@@ -272,14 +272,25 @@ def test_arrivals_are_bounded_however_they_jump() -> None:
     assert len(report) < limits.DATAGRAM_BYTES
 
 
-async def test_who_never_connects_is_forgotten(
-    relay: LocalRooms, monkeypatch: pytest.MonkeyPatch
+async def test_who_never_connects_is_forgotten_and_who_did_stays(
+    relay: LocalRooms, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "CONNECT_SECONDS", -1.0)
+    await publish("nurse")
     await relay.publish(ROOM, "doctor", await good_offer())
-    async with asyncio.timeout(30):
-        while (await relay.get_stats(ROOM)).publishers:  # noqa: ASYNC110 - it tells no event
+    assert await publishers_of(relay) == {"nurse": True, "doctor": False}
+    connection = relay._rooms[ROOM].publishers["doctor"].link.connection
+    monkeypatch.setattr(limits, "CONNECT_SECONDS", -1.0)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while "doctor" in await publishers_of(relay):  # noqa: ASYNC110 - it tells no event
             await asyncio.sleep(0)
+        while connection.connectionState != "closed":  # noqa: ASYNC110 - the same
+            await asyncio.sleep(0)
+    assert await publishers_of(relay) == {"nurse": True}
+
+
+async def publishers_of(relay: LocalRooms) -> dict[str, bool]:
+    """Who sends, and whether their connection has come about."""
+    return {each.name: each.is_connected for each in (await relay.get_stats(ROOM)).publishers}
 
 
 async def test_viewers_are_no_publishers(relay: LocalRooms) -> None:
