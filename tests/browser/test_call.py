@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -17,8 +15,8 @@ from telemed.accounts.models import LoginStrength
 from telemed.consults.lifecycle import ConsultState
 from telemed.core.config import Settings
 from telemed.core.db import Database
+from tests.browser.callers import page_of, serve
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Chromium, Visitors
-from tests.conftest import make_settings
 from tests.factories import Factory
 from tests.servers import Telemed
 
@@ -153,12 +151,7 @@ def installation(
 ) -> Iterator[tuple[Telemed, list[Prepared]]]:
     """A served installation with a case for each test."""
     directory = tmp_path_factory.mktemp("calls")
-    settings = make_settings(data_dir=directory / "var", secret_key=SECRET_KEY)
-    server = Telemed(directory, secret_key=SECRET_KEY)
-    server.command("migrate")
-    with ThreadPoolExecutor(1) as thread:
-        cases = thread.submit(asyncio.run, prepare(settings, MOST_TESTS)).result()
-    server.start()
+    server, cases = serve(directory, SECRET_KEY, lambda settings: prepare(settings, MOST_TESTS))
     yield server, cases
     server.stop()
 
@@ -178,12 +171,10 @@ def call(installation: tuple[Telemed, list[Prepared]], browsers: list[Chromium])
     server, cases = installation
     case = cases.pop()
     visitors = [Visitors(browser, server.origin) for browser in browsers]
-    pages = []
-    for visitor, token in zip(visitors, (case.doctor, case.specialist), strict=True):
-        page = visitor.new()
-        page.context.add_cookies([{"name": "telemed", "value": token, "url": server.origin}])
-        page.add_init_script(COUNT_CONNECTIONS)
-        pages.append(page)
+    pages = [
+        page_of(visitor, server.origin, token, COUNT_CONNECTIONS)
+        for visitor, token in zip(visitors, (case.doctor, case.specialist), strict=True)
+    ]
     yield Call(server, case.consult, *pages)
     for visitor in visitors:
         visitor.close()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.callers import page_of, serve
 from tests.browser.conftest import Chromium, Visitors
 from tests.browser.test_call import CAMERAS, COUNT_CONNECTIONS, Call, prepare, role
-from tests.conftest import make_settings
-from tests.servers import Telemed
 
 SECRET_KEY = "a-secret-for-recording-tests-that-is-long"
 PATIENCE_SECONDS = 60
@@ -36,20 +33,13 @@ PLAYING = """async (patience) => {
 @pytest.fixture
 def call(tmp_path: Path, chromium: Chromium) -> Iterator[Call]:
     """Two people of one case, signed in."""
-    settings = make_settings(data_dir=tmp_path / "var", secret_key=SECRET_KEY)
-    server = Telemed(tmp_path, secret_key=SECRET_KEY)
-    server.command("migrate")
-    with ThreadPoolExecutor(1) as thread:
-        (case,) = thread.submit(asyncio.run, prepare(settings, 1)).result()
-    server.start()
+    server, (case,) = serve(tmp_path, SECRET_KEY, lambda settings: prepare(settings, 1))
     browsers = [Chromium(chromium.playwright, CAMERAS) for _ in range(2)]
     visitors = [Visitors(browser, server.origin) for browser in browsers]
-    pages = []
-    for visitor, token in zip(visitors, (case.doctor, case.specialist), strict=True):
-        page = visitor.new()
-        page.context.add_cookies([{"name": "telemed", "value": token, "url": server.origin}])
-        page.add_init_script(COUNT_CONNECTIONS)
-        pages.append(page)
+    pages = [
+        page_of(visitor, server.origin, token, COUNT_CONNECTIONS)
+        for visitor, token in zip(visitors, (case.doctor, case.specialist), strict=True)
+    ]
     yield Call(server, case.consult, *pages)
     for visitor in visitors:
         visitor.close()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -20,11 +17,10 @@ from telemed.accounts.permissions import Actor, Role
 from telemed.consults.lifecycle import ConsultState
 from telemed.core.config import Settings
 from telemed.core.db import Database
+from tests.browser.callers import page_of, serve
 from tests.browser.conftest import Chromium, Visitors
 from tests.browser.test_call import CAMERAS, COUNT_CONNECTIONS, role
-from tests.conftest import make_settings
 from tests.factories import Factory
-from tests.servers import Telemed
 
 SECRET_KEY = "a-secret-for-third-tests-that-is-long"
 PATIENCE_MILLISECONDS = 60_000
@@ -135,21 +131,13 @@ def meeting(tmp_path: Path, chromium: Chromium) -> Iterator[Meeting]:
 @contextmanager
 def hold(folder: Path, chromium: Chromium, script: str = "", **changes: str) -> Iterator[Meeting]:
     """Three people, signed in to a server with these settings, whose pages begin with a script."""
-    settings = make_settings(data_dir=folder / "var", secret_key=SECRET_KEY)
-    server = Telemed(folder, secret_key=SECRET_KEY, **changes)
-    server.command("migrate")
-    with ThreadPoolExecutor(1) as thread:
-        prepared = thread.submit(asyncio.run, prepare(settings)).result()
-    server.start()
+    server, prepared = serve(folder, SECRET_KEY, prepare, **changes)
     browsers = {who: Chromium(chromium.playwright, CAMERAS) for who in prepared.tokens}
     visitors = {who: Visitors(browser, server.origin) for who, browser in browsers.items()}
     pages = {}
     for who, token in prepared.tokens.items():
-        page = pages[who] = visitors[who].new()
+        page = pages[who] = page_of(visitors[who], server.origin, token, script + COUNT_CONNECTIONS)
         page.set_default_timeout(PATIENCE_MILLISECONDS)
-        cookie: Any = {"name": "telemed", "value": token, "url": server.origin}
-        page.context.add_cookies([cookie])
-        page.add_init_script(script + COUNT_CONNECTIONS)
     yield Meeting(prepared, pages)
     for visitor in visitors.values():
         visitor.close()
