@@ -208,7 +208,8 @@ class Member(Person):
             # Not cancelled: a connection in the making would not be closed whole.
             self._is_over = True
             self._news.set()
-            await self._following
+            await asyncio.wait({self._following})
+            self._following.result()
             self._following = None
         self._close_media()
         await asyncio.gather(*self._ending)

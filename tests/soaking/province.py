@@ -16,6 +16,7 @@ from telemed.consults.lifecycle import ConsultState
 from telemed.core.config import load_settings
 from telemed.core.db import Database, UnitOfWork
 from tests.factories import Factory
+from tests.servers import Telemed
 from tests.soaking.calls import Call, Conference, Pace, Pair, Tally, go_on
 from tests.soaking.media import Clock, speech
 from tests.soaking.people import Login, Member, Person
@@ -134,19 +135,25 @@ async def _go_on() -> None:
     """Nobody looks."""
 
 
-@asynccontextmanager
-async def founded(folder: Path, *, pairs: int, pace: Pace) -> AsyncIterator[Province]:
-    """A province with so many calls of two, at a server that has just been started."""
-    server = Watched(folder, secret_key=SECRET)
-    await asyncio.to_thread(server.command, "migrate")
-    settings = load_settings(data_dir=folder / "var", secret_key=SECRET)
+async def settle(server: Telemed, *, pairs: int, guests: int) -> tuple[list[Sides], Sides]:
+    """Cases with both their sides, and one with so many colleagues of the station besides."""
+    settings = load_settings(data_dir=server.directory / "var", secret_key=SECRET)
     database = Database(settings.database, settings=settings)
     limits = LoginLimits.of(settings)
     async with database.work() as work:
         make = Factory(work)
         two = [await _sides(work, make, server.origin, limits) for _ in range(pairs)]
-        six = await _sides(work, make, server.origin, limits, guests=GUESTS)
+        more = await _sides(work, make, server.origin, limits, guests=guests)
     await database.close()
+    return two, more
+
+
+@asynccontextmanager
+async def founded(folder: Path, *, pairs: int, pace: Pace) -> AsyncIterator[Province]:
+    """A province with so many calls of two, at a server that has just been started."""
+    server = Watched(folder, secret_key=SECRET)
+    await asyncio.to_thread(server.command, "migrate")
+    two, six = await settle(server, pairs=pairs, guests=GUESTS)
     await asyncio.to_thread(server.start)
     try:
         async with Province(server, two, six, pace).beating() as province:

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections import Counter, deque
 from pathlib import Path
+from string import digits
 from typing import Any
 
 PLACE = Path(os.environ["LOOKOUT"])
@@ -31,7 +32,8 @@ def count() -> dict[str, int]:
             if isinstance(value, CONTAINERS):
                 found[f"{name}.{attribute}"] += len(value)
     for task in asyncio.all_tasks():
-        found[f"task {task.get_name().split()[0]}"] += 1
+        # "Task-7", "signaling:room aBc": of the kind, not of the number or the room.
+        found[f"task {task.get_name().split()[0].rstrip(digits)}"] += 1
     return found
 
 
