@@ -100,6 +100,13 @@ def test_candidates_that_lead_inside_are_not_knocked_at() -> None:
     assert without_candidates(lines, may_be_private=False) == lines[:1]
 
 
+def test_addresses_that_a_browser_names_in_its_first_section_are_heard_in_the_last() -> None:
+    address = "a=candidate:1 1 udp 1 8.8.8.8 9 typ relay"
+    sections = ["v=0", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "m=video 9 UDP/TLS/RTP/SAVPF 96"]
+    offer = [*sections[:2], address, sections[2]]
+    assert without_candidates(offer, may_be_private=False) == [*sections, address]
+
+
 async def test_an_offer_as_browsers_make_it_is_within_bounds() -> None:
     assert check_offer(await good_offer(), most_sections=2)
 

@@ -83,7 +83,10 @@ def without_candidates(lines: list[str], *, may_be_private: bool) -> list[str]:
     The browser is found all the same: its own checks tell where they come from. Without the line
     that ends the candidates, the relay waits for them.
     """
-    return [line for line in lines if not _is_barred(line, may_be_private=may_be_private)]
+    kept = [line for line in lines if not _is_barred(line, may_be_private=may_be_private)]
+    # They are of the one path that all sections share: a browser names them in the first, and
+    # aiortc takes the last section's word for it.
+    return sorted(kept, key=lambda line: line.startswith("a=candidate:"))
 
 
 def _is_barred(line: str, *, may_be_private: bool) -> bool:
