@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from telemed.core.db import Database
 from tests.browser.callers import page_of, serve
 from tests.browser.conftest import Chromium, Visitors
 from tests.browser.test_call import CAMERAS, COUNT_CONNECTIONS, role
+from tests.browser.test_recorded import until_written
 from tests.factories import Factory
 
 SECRET_KEY = "a-secret-for-third-tests-that-is-long"
@@ -168,3 +171,54 @@ def test_a_third_is_seen_and_heard_by_all_and_two_go_on_directly(meeting: Meetin
     for who in ("doctor", "specialist"):
         meeting.flows(who, others=1, connections=1)
         expect(role(pages[who], "guests")).to_be_hidden()
+
+
+def test_when_the_relay_dies_all_are_seen_again_and_the_recording_tells_of_its_end(
+    meeting: Meeting, tmp_path: Path
+) -> None:
+    meeting.begin()
+    pages = meeting.pages
+    pages["third"].goto("/home")
+    meeting.invite()
+    role(pages["third"], "ringing").get_by_role("link", name="Vào phòng").click()
+    for who in pages:
+        meeting.flows(who, others=2, connections=2)
+    agree_to_recording(pages)
+    recordings = tmp_path / "var" / "recordings"
+    until_written(recordings, len(pages))
+    os.kill(relay_of(tmp_path), signal.SIGKILL)
+    for page in pages.values():
+        expect(role(page, "chat")).to_contain_text("Việc ghi bị ngắt, phần đã ghi vẫn được lưu")
+        expect(role(page, "recording-state")).to_have_text("Không ghi hình.")
+    for who in pages:
+        meeting.flows(who, others=2, connections=2)
+    expect(role(pages["doctor"], "chat")).to_contain_text("Bản ghi đã được lưu")
+    agree_to_recording(pages)
+
+
+def agree_to_recording(pages: dict[str, Page]) -> None:
+    """The specialist asks, and everybody says yes, also for the patient."""
+    role(pages["specialist"], "ask-recording").click()
+    for page in pages.values():
+        page.get_by_role("button", name="Đồng ý ghi").click()
+    pages["doctor"].get_by_role("button", name="Người bệnh đồng ý").click()
+    for page in pages.values():
+        expect(role(page, "recording-words")).to_have_text("Đang ghi")
+
+
+def relay_of(folder: Path) -> int:
+    """The relay's process of the server whose data are in a folder."""
+    return next(
+        int(process.name)
+        for process in Path("/proc").glob("[0-9]*")
+        if b"relay.worker" in read(process / "cmdline")
+        and str(folder).encode() in read(process / "environ")
+    )
+
+
+def read(file: Path) -> bytes:
+    """Nothing of a process that has ended meanwhile."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
