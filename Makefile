@@ -109,7 +109,7 @@ bench: packages dev node_modules/.installed ## measured against its peers in the
 	@$(RUN) -m bench
 
 .PHONY: bench-media
-bench-media: packages dev node_modules/.installed ## the same for calls: set-up, recovery, speech on bad lines, relay, a full room, a narrow line in it, recording, wear
+bench-media: packages dev node_modules/.installed ## the same for calls: set-up, recovery, speech on bad lines, relay, a full room, a narrow line in it, hand-over, recording, wear
 	@$(RUN) -m bench media
 
 .PHONY: packages

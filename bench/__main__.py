@@ -13,6 +13,7 @@ MEDIA = (
     "bench.media_relay",
     "bench.capped",
     "bench.twelve",
+    "bench.handover",
     "bench.recording",
     "bench.soak",
 )

@@ -215,7 +215,6 @@ def _go_round(
     pages: list[Page], session: str, guest: Login, rounds: int, found: dict[str, Gaps]
 ) -> None:
     aside, third = Aside(), Person(guest)
-    wanted = {"settle": SETTLE_MS, "patience": PATIENCE_MS}
     # The first round warms everything up.
     for turn in range(rounds + 1):
         for gaps, open_, move in zip(
@@ -224,8 +223,10 @@ def _go_round(
             for page in pages:
                 page.evaluate(BEGIN)
             aside.do(move())
-            for page in pages:
-                gap = page.evaluate(MEASURE, wanted | {"open": open_})
+            # The second page has settled while the first was looked at.
+            for page, settle_ms in zip(pages, (SETTLE_MS, 0), strict=True):
+                wanted = {"open": open_, "settle": settle_ms, "patience": PATIENCE_MS}
+                gap = page.evaluate(MEASURE, wanted)
                 if turn:
                     gaps.voice.append(gap["voice"])
                     gaps.picture.append(gap["picture"])

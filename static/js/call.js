@@ -108,6 +108,11 @@ export class Call {
     for (const peer of peers) this.heard(peer);
   }
 
+  /** To whom there is a connection. */
+  get participants() {
+    return [...this.#connections.keys()];
+  }
+
   /** Close what still runs from before the relay. */
   end() {
     for (const participant of [...this.#connections.keys()]) this.#remove(participant);

@@ -183,7 +183,9 @@ def test_when_the_relay_dies_all_are_seen_again_and_the_recording_tells_of_its_e
     role(pages["third"], "ringing").get_by_role("link", name="Vào phòng").click()
     for who in pages:
         meeting.flows(who, others=2, connections=2)
-    agree_to_recording(pages)
+    ask_to_record(pages)
+    pages["doctor"].get_by_role("button", name="Người bệnh đồng ý").click()
+    is_recorded(pages)
     recordings = tmp_path / "var" / "recordings"
     until_written(recordings, len(pages))
     os.kill(relay_of(tmp_path), signal.SIGKILL)
@@ -193,15 +195,20 @@ def test_when_the_relay_dies_all_are_seen_again_and_the_recording_tells_of_its_e
     for who in pages:
         meeting.flows(who, others=2, connections=2)
     expect(role(pages["doctor"], "chat")).to_contain_text("Bản ghi đã được lưu")
-    agree_to_recording(pages)
+    # What the patient has said still holds.
+    ask_to_record(pages)
+    is_recorded(pages)
 
 
-def agree_to_recording(pages: dict[str, Page]) -> None:
-    """The specialist asks, and everybody says yes, also for the patient."""
+def ask_to_record(pages: dict[str, Page]) -> None:
+    """The specialist asks, and everybody in the room says yes."""
     role(pages["specialist"], "ask-recording").click()
     for page in pages.values():
         page.get_by_role("button", name="Đồng ý ghi").click()
-    pages["doctor"].get_by_role("button", name="Người bệnh đồng ý").click()
+
+
+def is_recorded(pages: dict[str, Page]) -> None:
+    """Every page says so."""
     for page in pages.values():
         expect(role(page, "recording-words")).to_have_text("Đang ghi")
 

@@ -304,7 +304,9 @@ function stayOnBoth() {
 
 /** All are seen and heard the new way: the old one ends when the other side has gone over too. */
 function leaveOldWay() {
-  if (peers.size === 0 || [...peers.keys()].some((participant) => !arrived.has(participant))) return;
+  // Whoever came after the change was never there the old way.
+  const awaited = way.media === "relay" ? call.participants : [...peers.keys()];
+  if (awaited.length === 0 || awaited.some((participant) => !arrived.has(participant))) return;
   leaving ??= setTimeout(() => (way.media === "relay" ? call.end() : forwarded.close()), LINGER_MS);
 }
 
