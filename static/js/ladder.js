@@ -288,7 +288,9 @@ export class Ladder {
     }
     // What waits just after a fall is left of the picture.
     const isSettled = now - this.#out.changedAt >= REDUNDANT_TRIAL_AFTER_MS;
-    if (isSettled && this.#isRedundant && queueOf(figures) > QUEUE_MS) this.#barredUntil = now + REDUNDANT_BARRED_MS;
+    // Stills are the better witness: a longer round trip may as well be another way.
+    const isTrial = figures.spare == null && this.#isRedundant;
+    if (isSettled && isTrial && queueOf(figures) > QUEUE_MS) this.#barredUntil = now + REDUNDANT_BARRED_MS;
     this.#isRedundant = this.#isWanted && isSettled && now >= this.#barredUntil && this.#hasRoom(figures);
   }
 
