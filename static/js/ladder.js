@@ -425,6 +425,8 @@ function stillOf(spare) {
 
 /** The round trip is measured every few seconds, and one of these will have met an empty link. */
 const TRIPS_WITHIN_MS = 10_000;
+/** What the oldest still that is remembered may have to be held against. */
+const TRIPS_KEPT_MS = 60_000;
 
 /** Turns the counters of getStats, which only grow, into what the last second was like. */
 export class LinkReader {
@@ -432,6 +434,8 @@ export class LinkReader {
   #before = null;
   /** When, and how long each took (ms). @type {[number, number][]} */
   #trips = [];
+  /** @type {number | undefined} */
+  #answers;
 
   /**
    * @param {Iterable<any>} entries
@@ -447,13 +451,16 @@ export class LinkReader {
     const selected = all.find(({ type }) => type === "transport")?.selectedCandidatePairId;
     for (const entry of all) {
       if (entry.type === "inbound-rtp") addInbound(counts, entry);
-      else if (entry.id === selected && selected) addPair(counts, figures, entry);
+      else if (entry.id === selected && selected) {
+        addPair(counts, figures, entry);
+        this.#noteTrip(now, figures.roundTripMs, entry.responsesReceived);
+      }
       else if (entry.type === "remote-inbound-rtp" && entry.kind === "audio") {
         figures.lossOut = entry.fractionLost ?? null;
         figures.lossAt = entry.timestamp;
       }
     }
-    figures.leastTripMs = this.#leastTrip(now, figures.roundTripMs);
+    if (figures.roundTripMs !== null) figures.leastTripMs = Math.min(figures.roundTripMs, ...this.#tripsSince(now - TRIPS_WITHIN_MS));
     const before = this.#before;
     this.#before = counts;
     // Counters that went back belong to another connection.
@@ -461,11 +468,30 @@ export class LinkReader {
     return { ...figures, ...between(before, counts) };
   }
 
-  /** @param {number} now @param {number | null} trip */
-  #leastTrip(now, trip) {
-    if (trip !== null) this.#trips.push([now, trip]);
-    this.#trips = this.#trips.filter(([at]) => now - at < TRIPS_WITHIN_MS);
-    return this.#trips.length > 0 ? Math.min(...this.#trips.map(([, ms]) => ms)) : null;
+  /**
+   * The least (ms) of the round trips that were begun after a moment; null while there is none.
+   * @param {number} moment
+   */
+  leastTripSince(moment) {
+    const trips = this.#tripsSince(moment);
+    return trips.length > 0 ? Math.min(...trips) : null;
+  }
+
+  /** @param {number} moment */
+  #tripsSince(moment) {
+    return this.#trips.filter(([at, ms]) => at - ms > moment).map(([, ms]) => ms);
+  }
+
+  /**
+   * @param {number} now
+   * @param {number | null} trip
+   * @param {number | undefined} answers how many round trips were measured, where the browser counts
+   */
+  #noteTrip(now, trip, answers) {
+    if (trip === null || (answers !== undefined && answers === this.#answers)) return;
+    this.#answers = answers;
+    this.#trips.push([now, trip]);
+    this.#trips = this.#trips.filter(([at]) => now - at < TRIPS_KEPT_MS);
   }
 }
 

@@ -15,6 +15,7 @@ import { Ladder, LinkReader, RUNGS, sendingOf } from "./ladder.js";
  * @typedef {import("./seat.js").Seat} Seat
  * @typedef {{ ladder: Ladder, reader: LinkReader }} Pair
  * @typedef {{ rung: Rung, reason: Reason }} Lack
+ * @typedef {{ sentAt: number, bits: number, ms: number }} SeenStill Infinity for one that was lost.
  *
  * What the ladder looks at and steers: each other participant, or the relay for all of them.
  * @typedef {object} Line
@@ -52,12 +53,17 @@ export class StillLine {
   #sentAt = -Infinity;
   #characters = 0;
   #isWaiting = false;
-  /** @type {number[]} */
-  #speeds = [];
+  /** @type {SeenStill[]} */
+  #seen = [];
 
-  /** What got through beside the voice (kbit/s); null before the first. */
-  get spare() {
-    return this.#speeds.length > 0 ? Math.max(...this.#speeds) : null;
+  /**
+   * What got through beside the voice (kbit/s); null while nothing tells. There and back is a round
+   * trip, whatever the size: what that takes when nothing waits is known only afterwards.
+   * @param {(moment: number) => number | null} leastTripSince (ms)
+   */
+  spare(leastTripSince) {
+    const told = this.#seen.map((still) => speedOf(still, leastTripSince(still.sentAt))).filter((kbps) => kbps !== null);
+    return told.length > 0 ? Math.max(...told) : null;
   }
 
   /** @param {number} now @param {number} everyMs */
@@ -68,21 +74,18 @@ export class StillLine {
 
   /** @param {number} now @param {number} characters @returns {number} the number to send it under */
   begin(now, characters) {
-    if (this.#isWaiting) this.#remember(0);
+    if (this.#isWaiting) this.#remember(Infinity);
     this.#isWaiting = true;
     this.#sentAt = now;
     this.#characters = characters;
     return ++this.#number;
   }
 
-  /** @param {number} number @param {number} now @param {number} leastTripMs of a link on which nothing waits */
-  seen(number, now, leastTripMs) {
+  /** @param {number} number @param {number} now */
+  seen(number, now) {
     if (number !== this.#number || !this.#isWaiting) return;
     this.#isWaiting = false;
-    // There and back is a round trip, whatever the size; less than one tells nothing.
-    if (now - this.#sentAt < leastTripMs) return;
-    const passed = Math.max(LEAST_STILL_MS, now - this.#sentAt - leastTripMs);
-    this.#remember((this.#characters * 8) / passed);
+    this.#remember(now - this.#sentAt);
   }
 
   /** It never went out. */
@@ -92,13 +95,19 @@ export class StillLine {
 
   /** What was learnt is of no use once a moving picture was tried. */
   forget() {
-    this.#speeds = [];
+    this.#seen = [];
   }
 
-  /** @param {number} kbps */
-  #remember(kbps) {
-    this.#speeds = [...this.#speeds, kbps].slice(-STILLS_REMEMBERED);
+  /** @param {number} ms */
+  #remember(ms) {
+    this.#seen = [...this.#seen, { sentAt: this.#sentAt, bits: this.#characters * 8, ms }].slice(-STILLS_REMEMBERED);
   }
+}
+
+/** In kbit/s; null where it tells nothing. @param {SeenStill} still @param {number | null} leastTripMs */
+function speedOf({ bits, ms }, leastTripMs) {
+  if (ms === Infinity) return 0;
+  return leastTripMs === null || ms < leastTripMs ? null : bits / Math.max(LEAST_STILL_MS, ms - leastTripMs);
 }
 
 /** The rungs of all connections of one call. */
@@ -116,7 +125,6 @@ export class Modes {
   /** Where the ladder towards the relay begins. @type {Lack | undefined} */
   #from;
   #hasLacked = false;
-  #leastTripMs = 0;
   #isLooking = false;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
@@ -193,7 +201,7 @@ export class Modes {
 
   /** @param {{ from: string, number: number }} seen */
   gotStillSeen({ from, number }) {
-    this.#lines.get(from)?.seen(number, this.#parts.now(), this.#leastTripMs);
+    this.#lines.get(from)?.seen(number, this.#parts.now());
   }
 
   /** Look at every connection, decide, apply. */
@@ -221,8 +229,8 @@ export class Modes {
     /** @type {any[]} */
     const entries = [];
     report.forEach((entry) => entries.push(entry));
-    const figures = { ...pair.reader.read(entries, now), spare: line.spare };
-    this.#leastTripMs = figures.leastTripMs ?? this.#leastTripMs;
+    const read = pair.reader.read(entries, now);
+    const figures = { ...read, spare: line.spare((moment) => pair.reader.leastTripSince(moment)) };
     const decided = pair.ladder.decide(now, figures, this.#wishesOf(participant));
     const decision = participant === RELAY ? this.#forAll(decided) : decided;
     this.#parts.line.adapt(participant, decision);
@@ -279,7 +287,7 @@ export class Modes {
     try {
       await this.#parts.seat.sendStill(participant || null, number, image);
       // The server passes it on to each as fast as their link goes: here only the own one counts.
-      if (participant === RELAY) line.seen(number, this.#parts.now(), this.#leastTripMs);
+      if (participant === RELAY) line.seen(number, this.#parts.now());
     } catch {
       line.failed();
     }

@@ -339,22 +339,48 @@ test("an offer of the other side serves as its answer", () => {
   assert.equal(asAnswer(answer, "a=setup:actpass\r\n"), answer);
 });
 
+test("the least round trip after a moment is of those measured since", () => {
+  const reader = new LinkReader();
+  const transport = { type: "transport", selectedCandidatePairId: "P" };
+  const pair = { type: "candidate-pair", id: "P", currentRoundTripTime: 0.04, responsesReceived: 1 };
+  reader.read([transport, pair], 1000);
+  // The same answer as before, and one to a question from before.
+  reader.read([transport, pair], 2000);
+  reader.read([transport, { ...pair, currentRoundTripTime: 0.9, responsesReceived: 2 }], 2500);
+  assert.equal(reader.leastTripSince(1900), null);
+  reader.read([transport, { ...pair, currentRoundTripTime: 0.5, responsesReceived: 3 }], 4000);
+  reader.read([transport, { ...pair, currentRoundTripTime: 0.3, responsesReceived: 4 }], 5000);
+  assert.equal(reader.leastTripSince(1900), 300);
+  assert.equal(reader.leastTripSince(0), 40);
+});
+
 test("the next still waits for the last to be seen, or to be lost", () => {
   const line = new StillLine();
   assert.equal(line.isDue(0, 3000), true);
   assert.equal(line.begin(0, 6000), 1);
   assert.equal(line.isDue(9000, 3000), false);
-  line.seen(7, 1000, 300);
+  line.seen(7, 1000);
   assert.equal(line.isDue(9000, 3000), false);
-  line.seen(1, 1300, 300);
-  assert.equal(line.spare, 48);
+  line.seen(1, 1300);
   assert.equal(line.isDue(2900, 3000), false);
   assert.equal(line.isDue(3000, 3000), true);
-  line.begin(3000, 6000);
-  line.seen(2, 3400, 1100);
-  assert.equal(line.spare, 48);
   line.begin(6000, 6000);
   assert.equal(line.isDue(26_000, 3000), true);
+});
+
+test("what a still got through is known once a round trip was measured after it", () => {
+  const line = new StillLine();
+  line.begin(0, 6000);
+  line.seen(1, 1300);
+  assert.equal(line.spare(() => null), null);
+  assert.equal(line.spare(() => 300), 48);
+  assert.equal(line.spare(() => 1400), null);
+  line.begin(3000, 6000);
+  line.seen(2, 3600);
+  assert.equal(line.spare((moment) => (moment < 3000 ? 300 : 100)), 96);
+  line.begin(6000, 6000);
+  line.begin(26_000, 6000);
+  assert.equal(line.spare((moment) => (moment < 6000 ? null : 100)), 0);
   line.forget();
-  assert.equal(line.spare, null);
+  assert.equal(line.spare(() => 300), null);
 });
