@@ -130,7 +130,7 @@ export class Call {
     if (peer.epoch === null) return;
     const epoch = Math.max(this.#ownEpoch, peer.epoch);
     if (connection?.epoch === epoch) {
-      if (peer.connected && connection.hasSentIntoTheVoid) connection.restart();
+      if (peer.connected) connection.makeGood();
       return;
     }
     connection?.close();

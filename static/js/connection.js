@@ -13,6 +13,7 @@ const SLOW_AFTER_MS = 5000;
 const TROUBLE_AGAIN_AFTER_MS = 4000;
 const RENEW_AFTER_MS = 15000;
 const ANSWER_AFTER_MS = 8000;
+const MISSED_AFTER_MS = 3000;
 const FLOW_WINDOW_MS = 1000;
 // More than the consent checks alone, less than voice in long packets over a bad line.
 const FLOWING_PACKETS = 8;
@@ -104,6 +105,7 @@ export class Connection {
   #troubleAt = null;
   #toldAt = -Infinity;
   #restartedAt = -Infinity;
+  #offeredAt = -Infinity;
   /** @type {Adapted | null} */
   #adapted;
   /** The last description of the other side, as it came. */
@@ -214,6 +216,12 @@ export class Connection {
     if (!isAsked || this.#parts.now() - this.#restartedAt >= ANSWER_AFTER_MS) this.restart();
   }
 
+  /** The other side is there, perhaps again: make good what may have passed it by. */
+  makeGood() {
+    if (this.hasSentIntoTheVoid) this.restart();
+    else this.#repeatOffer(MISSED_AFTER_MS);
+  }
+
   /** Find a new path. */
   restart() {
     this.#restartedAt = this.#parts.now();
@@ -258,6 +266,7 @@ export class Connection {
     const { pulse } = await this.figures();
     if (this.#isClosed) return;
     const now = this.#parts.now();
+    this.#repeatOffer(ANSWER_AFTER_MS);
     const isNarrow = this.#adapted?.sending.picture === null;
     if (this.#watch.isStalled(pulse, this.state, now, isNarrow)) this.#inTrouble(now);
     else if (this.state === "connected") this.#isBack();
@@ -421,9 +430,20 @@ export class Connection {
     await Promise.all(replaced);
   }
 
+  /**
+   * An offer or answer that is lost would be waited for as long as media goes on over the path that
+   * there was, and nothing else could be agreed upon: how voice is packed, or the next path.
+   * @param {number} patience (ms)
+   */
+  #repeatOffer(patience) {
+    if (!this.#peer?.connected || this.#pc.signalingState !== "have-local-offer") return;
+    if (this.#parts.now() - this.#offeredAt >= patience) this.#sendLocal();
+  }
+
   #sendLocal() {
     const local = this.#pc.localDescription;
     if (!local || local.type === "rollback" || local.type === "pranswer") return;
+    if (local.type === "offer") this.#offeredAt = this.#parts.now();
     this.#send(local.type, { description: { type: local.type, sdp: local.sdp } });
   }
 

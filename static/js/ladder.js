@@ -87,8 +87,9 @@ const REDUNDANT_HOLD_MS = 20_000;
 /** The voice has been alone for a while; where no still tells, nothing may wait either. */
 const REDUNDANT_TRIAL_AFTER_MS = 5000;
 const CALM_MS = 100;
-/** Waiting for this long means that it was too much for the link. */
+/** Waiting for this long means that it was too much for the link; behind a still anything waits. */
 const QUEUE_MS = 250;
+const QUEUE_BEHIND_STILL_MS = 400;
 const REDUNDANT_BARRED_MS = 60_000;
 const CONCEALED_TOO_MUCH = 0.1;
 /** Too bad to try the rungs in between. */
@@ -288,9 +289,8 @@ export class Ladder {
     }
     // What waits just after a fall is left of the picture.
     const isSettled = now - this.#out.changedAt >= REDUNDANT_TRIAL_AFTER_MS;
-    // Stills are the better witness: a longer round trip may as well be another way.
-    const isTrial = figures.spare == null && this.#isRedundant;
-    if (isSettled && isTrial && queueOf(figures) > QUEUE_MS) this.#barredUntil = now + REDUNDANT_BARRED_MS;
+    const patience = figures.spare == null ? QUEUE_MS : QUEUE_BEHIND_STILL_MS;
+    if (isSettled && this.#isRedundant && queueOf(figures) > patience) this.#barredUntil = now + REDUNDANT_BARRED_MS;
     this.#isRedundant = this.#isWanted && isSettled && now >= this.#barredUntil && this.#hasRoom(figures);
   }
 

@@ -415,6 +415,34 @@ test("a new path is looked for while it is needed, and once until the other side
   assert.equal(connection.restarts, 2);
 });
 
+test("an offer whose answer was lost is made again, though media goes on", async () => {
+  const { world, call, connection } = await offering();
+  connection.become("connected");
+  const said = [];
+  for (const [at, packets] of [[1000, 50], [7900, 400], [8000, 410], [9000, 450], [16_000, 800]]) {
+    world.now = at;
+    connection.stats = received(packets);
+    await call.look();
+    said.push(kinds(world).length);
+  }
+  assert.deepEqual(said, [1, 1, 2, 2, 3]);
+  call.heard(peer({ connected: false }));
+  world.now = 30_000;
+  await call.look();
+  assert.equal(kinds(world).length, 3);
+  // Whoever was away may have missed it, and need not be waited for any longer.
+  call.heard(peer());
+  world.now = 32_900;
+  call.heard(peer());
+  assert.equal(kinds(world).length, 4);
+  call.got({ from: "p2", kind: "answer", epoch: 4, description: { type: "answer", sdp: "a" } });
+  await settled();
+  world.now = 60_000;
+  await call.look();
+  call.heard(peer());
+  assert.deepEqual(kinds(world), ["offer", "offer", "offer", "offer"]);
+});
+
 test("a request for a new path that never went out is made again at once", async () => {
   const { world, call, connection } = await offering();
   connection.become("failed");
