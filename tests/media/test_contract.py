@@ -5,7 +5,9 @@ Whoever raises a version finds here what has moved.
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 from aioice import ice
@@ -18,7 +20,7 @@ from telemed.media.relay import dialect
 from telemed.media.relay.link import Link
 from telemed.media.relay.local import LocalRooms
 from tests.media.conftest import Publish, Watch
-from tests.media.peers import NO_SERVERS, SyntheticPublisher
+from tests.media.peers import NO_SERVERS, PATIENCE_SECONDS, SyntheticPublisher
 
 
 def test_the_version_is_the_pinned_one() -> None:
@@ -77,6 +79,23 @@ async def test_a_connection_has_what_a_link_takes(
     copied = pair.protocol.transport.get_extra_info("socket").dup()
     assert copied.fileno() >= 0
     copied.close()
+
+
+async def test_the_room_for_a_packet_is_the_transports_to_set() -> None:
+    """asyncio would make 256 KiB of room for each."""
+    loop = asyncio.get_running_loop()
+    came: asyncio.Future[bytes] = loop.create_future()
+
+    class Receiver(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, _address: Any) -> None:
+            came.set_result(data)
+
+    transport, _ = await loop.create_datagram_endpoint(Receiver, local_addr=("127.0.0.1", 0))
+    inner: Any = transport
+    inner.max_size = 16
+    transport.sendto(bytes(100), transport.get_extra_info("sockname"))
+    assert await asyncio.wait_for(came, PATIENCE_SECONDS) == bytes(16)
+    transport.close()
 
 
 async def test_a_transceiver_has_what_an_outlet_takes() -> None:

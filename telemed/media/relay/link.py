@@ -80,6 +80,8 @@ class Link:
         self._ice = transport.transport._connection  # noqa: SLF001 - held by the contract test
         for protocol in self._ice._protocols:  # noqa: SLF001 - held by the contract test
             protocol.datagram_received = self._receiver(protocol.datagram_received)
+            # asyncio makes room for 256 KiB before it reads a packet: more work than forwarding it.
+            protocol.transport.max_size = BUFFER_BYTES
 
     def _receiver(self, pass_on: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
         def receive(data: bytes, address: Any) -> None:

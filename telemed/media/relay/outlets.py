@@ -43,6 +43,8 @@ class Stream:
         self._rtx_number = secrets.randbelow(1 << 14)
         self._rtx_type: int | None = None
         self._kind = 0
+        self._first = 0x80
+        self._payload_at = HEADER_BYTES
         self._extensions = b""
         self._send_time_at = 0
         self._send_time_id = 0
@@ -59,6 +61,8 @@ class Stream:
         block += bytes(-len(block) % 4)
         if block:
             self._extensions = WORD.pack(0xBEDE) + WORD.pack(len(block) // 4) + block
+            self._first = 0x90
+            self._payload_at = HEADER_BYTES + len(self._extensions)
 
     @property
     def may_repeat(self) -> bool:
@@ -67,12 +71,14 @@ class Stream:
 
     def send(self, sent: Sent, kind: int | None = None) -> None:
         """One packet; an empty payload becomes padding."""
-        at = self._head(sent, kind or self._kind, sent.number, self.ssrc)
-        size = len(sent.payload)
+        self._begin(sent, kind or self._kind, sent.number, self.ssrc)
+        at, size = self._payload_at, len(sent.payload)
         self.packets += 1
         self.octets += size
         if size:
-            self._write(at, sent)
+            OUT[at : at + size] = sent.payload
+            if sent.picture:
+                _rewrite(at, *sent.picture)
             self._link.send(at + size)
         else:
             OUT[0] |= 0x20
@@ -84,33 +90,25 @@ class Stream:
         if self._rtx_type is None:
             return 0
         self.repeated += 1
-        at = self._head(sent, self._rtx_type, self._rtx_number, self._rtx_ssrc)
+        self._begin(sent, self._rtx_type, self._rtx_number, self._rtx_ssrc)
         self._rtx_number = (self._rtx_number + 1) & 0xFFFF
-        WORD.pack_into(OUT, at, sent.number)
-        self._write(at + 2, sent)
-        size = at + 2 + len(sent.payload)
+        WORD.pack_into(OUT, self._payload_at, sent.number)
+        at = self._payload_at + WORD.size
+        size = at + len(sent.payload)
+        OUT[at:size] = sent.payload
+        if sent.picture:
+            _rewrite(at, *sent.picture)
         self._link.send(size)
         return size
 
-    def _head(self, sent: Sent, kind: int, number: int, ssrc: int) -> int:
-        first = 0x90 if self._extensions else 0x80
-        RTP.pack_into(OUT, 0, first, sent.marker << 7 | kind, number, sent.timestamp, ssrc)
-        at = HEADER_BYTES + len(self._extensions)
+    def _begin(self, sent: Sent, kind: int, number: int, ssrc: int) -> None:
+        """Write all that stands before the payload."""
+        RTP.pack_into(OUT, 0, self._first, sent.marker << 7 | kind, number, sent.timestamp, ssrc)
         if self._extensions:
-            OUT[HEADER_BYTES:at] = self._extensions
+            OUT[HEADER_BYTES : self._payload_at] = self._extensions
         if self._send_time_at:
             moment = int(time.time() * 262_144) & 0xFFFFFF
             LONG.pack_into(OUT, self._send_time_at, (self._send_time_id << 4 | 2) << 24 | moment)
-        return at
-
-    @staticmethod
-    def _write(at: int, sent: Sent) -> None:
-        OUT[at : at + len(sent.payload)] = sent.payload
-        if sent.picture:
-            picture_at, picture, tl0_at, tl0 = sent.picture
-            WORD.pack_into(OUT, at + picture_at, 0x8000 | picture)
-            if tl0_at >= 0:
-                OUT[at + tl0_at] = tl0
 
     def report(self, info: rtp.RtcpSenderInfo, shift: int) -> None:
         """Pass a sender report on, in this stream's own numbers."""
@@ -121,6 +119,13 @@ class Stream:
             octet_count=self.octets & 0xFFFFFFFF,
         )
         self._link.send_control(bytes(rtp.RtcpSrPacket(ssrc=self.ssrc, sender_info=own)))
+
+
+def _rewrite(at: int, picture_at: int, picture: int, tl0_at: int, tl0: int) -> None:
+    """Other picture numbers in the payload that begins here."""
+    WORD.pack_into(OUT, at + picture_at, 0x8000 | picture)
+    if tl0_at >= 0:
+        OUT[at + tl0_at] = tl0
 
 
 class VoiceOutlet:
@@ -279,9 +284,9 @@ class PictureOutlet:
             self._switch(layer, media, vp8)
         numbered = self._numbers.pass_picture(media.number, vp8)
         if numbered is not None:
-            self._send(numbered, media)
+            self._send(numbered, media, layer.heard_at)
 
-    def _send(self, numbered: Numbered, media: Media) -> None:
+    def _send(self, numbered: Numbered, media: Media, now: float) -> None:
         time_out = (media.timestamp + self._shift) & 0xFFFFFFFF
         if numbered.is_hole:
             self.stream.send(Sent(numbered.number, time_out, 0, b"", None))
@@ -289,7 +294,7 @@ class PictureOutlet:
         sent = Sent(numbered.number, time_out, media.marker, media.payload, numbered.picture)
         self.history.keep(sent)
         if numbered.is_new:
-            self.last, self._sent_at = sent, time.monotonic()
+            self.last, self._sent_at = sent, now
         self.stream.send(sent)
 
     def _switch(self, layer: Layer, media: Media, vp8: Vp8) -> None:
@@ -305,7 +310,7 @@ class PictureOutlet:
             since = (timestamp - layer.clock[1] + 0x80000000) % 0x100000000 - 0x80000000
             out = (before[1] + self._shift + passed + since) & 0xFFFFFFFF
         else:
-            passed = max(1, int((time.monotonic() - self._sent_at) * VIDEO_CLOCK))
+            passed = max(1, int((layer.heard_at - self._sent_at) * VIDEO_CLOCK))
             out = (self.last.timestamp + passed) & 0xFFFFFFFF
         if (out - self.last.timestamp) & 0xFFFFFFFF > 0x80000000:
             out = (self.last.timestamp + STEP_TICKS) & 0xFFFFFFFF

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from telemed.media.relay.redundancy import Voice
@@ -26,8 +27,9 @@ class Vp8(NamedTuple):
     is_key: bool
 
 
-class Media(NamedTuple):
-    """One packet of voice or picture as it came, without its header."""
+@dataclass(slots=True)
+class Media:
+    """One packet of voice or picture as it came, without its header; then what its payload says."""
 
     kind: int
     number: int

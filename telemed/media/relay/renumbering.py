@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from telemed.media.relay.packets import TEMPORAL_LAYERS, Vp8, signed16
+from telemed.media.relay.packets import TEMPORAL_LAYERS, Vp8
 
+# The shortest way to this difference of two sequence numbers, and to larger ones, is back.
+BACKWARDS: Final = 0x8000
 MOST_LATE: Final = 600
 MOST_SKIPPED: Final = 256
 MOST_PICTURES: Final = 300
@@ -21,7 +23,7 @@ class Numbered(NamedTuple):
     number: int
     picture: tuple[int, int, int, int] | None
     is_new: bool
-    is_hole: bool
+    is_hole: bool = False
 
 
 class Renumbering:
@@ -55,15 +57,19 @@ class Renumbering:
         offset, is_new = self._place(number)
         if offset is None:
             return None
-        return self._leave(number, offset, None, is_new=is_new)
+        out = (number + offset) & 0xFFFF
+        if is_new:
+            self._last_out = out
+        return Numbered(out, None, is_new)
 
     def pass_picture(self, number: int, vp8: Vp8) -> Numbered | None:
         """Numbers of a packet of a picture; None for one that is left out."""
         offset, is_new = self._place(number)
         if offset is None:
             return None
-        if is_new:
+        if is_new and self.most_temporal != self._temporal:
             self._step(vp8)
+        out = (number + offset) & 0xFFFF
         picture_offset, is_out = self._picture(vp8)
         if is_out:
             self.left_out += 1
@@ -71,19 +77,21 @@ class Renumbering:
                 self._offset = (self._offset - 1) & 0xFFFF
                 return None
             # Those after it have gone out already: an empty packet takes its place.
-            return Numbered((number + offset) & 0xFFFF, None, is_new=False, is_hole=True)
+            return Numbered(out, None, is_new, is_hole=True)
         self._last_picture = (vp8.picture + picture_offset) & 0x7FFF
         self._last_tl0 = (vp8.tl0 + self._tl0_offset) & 0xFF
         rewrite = None
         if (picture_offset or self._tl0_offset) and vp8.picture_at >= 0:
             rewrite = (vp8.picture_at, self._last_picture, vp8.tl0_at, self._last_tl0)
-        return self._leave(number, offset, rewrite, is_new=is_new)
+        if is_new:
+            self._last_out = out
+        return Numbered(out, rewrite, is_new)
 
     def _place(self, number: int) -> tuple[int | None, bool]:
         if self._last is None:
             self._last = (number - 1) & 0xFFFF
-        ahead = signed16(number - self._last)
-        if ahead <= 0:
+        ahead = (number - self._last) & 0xFFFF
+        if ahead == 0 or ahead >= BACKWARDS:
             return self._late.pop(number, None), False
         if ahead > 1:
             if len(self._late) > MOST_LATE:
@@ -92,14 +100,6 @@ class Renumbering:
                 self._late[(self._last + step) & 0xFFFF] = self._offset
         self._last = number
         return self._offset, True
-
-    def _leave(
-        self, number: int, offset: int, picture: tuple[int, int, int, int] | None, *, is_new: bool
-    ) -> Numbered:
-        out = (number + offset) & 0xFFFF
-        if is_new:
-            self._last_out = out
-        return Numbered(out, picture, is_new=is_new, is_hole=False)
 
     def _step(self, vp8: Vp8) -> None:
         """Down at once; up only where the decoder can follow."""

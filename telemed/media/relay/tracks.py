@@ -163,16 +163,14 @@ class Track:
         if self.is_video:
             if len(media.payload) < SMALLEST_PICTURE:
                 return
-            vp8 = read_vp8(media.payload)
-            layer.weigh(vp8.temporal, len(media.payload))
-            media = media._replace(vp8=vp8)
+            media.vp8 = read_vp8(media.payload)
+            layer.weigh(media.vp8.temporal, len(media.payload))
         else:
             is_red = media.kind == self.red_type
-            voice = unpack(media.payload) if is_red else Voice(media.payload)
-            if voice is None:
+            media.voice = unpack(media.payload) if is_red else Voice(media.payload)
+            if media.voice is None:
                 return
-            layer.weigh(0, len(voice.newest))
-            media = media._replace(voice=voice)
+            layer.weigh(0, len(media.voice.newest))
         for outlet in self.outlets:
             outlet.forward(layer, media)
 
