@@ -50,7 +50,7 @@ HOUSE = House(
             "telemed.core.errors",
             "telemed.*.lifecycle",
             "telemed.accounts.permissions*",
-            "telemed.consults.triage",
+            "telemed.consults.triage*",
         ),
     },
     domains=(
