@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -236,6 +236,11 @@ def invalid_page(
     if not errors:
         errors = {"form": renderer.text(request, error.message, **error.params)}
     return page(request, template, status=HTTPStatus.UNPROCESSABLE_ENTITY, errors=errors, **context)
+
+
+def saying(request: web.Request) -> Callable[..., str]:
+    """Catalogue texts in the language of the request, for words that are put together in Python."""
+    return partial(request.app[RENDERER].text, request)
 
 
 def wants_json(request: web.Request) -> bool:

@@ -156,9 +156,30 @@ function showMissing(open) {
   place.lastElementChild?.replaceChildren(t("Còn {n} phần:", { n: open.length }), " ", open[0], more);
 }
 
+/**
+ * What the triage scores say: telemed/consults/vitals/note.py.
+ * @typedef {{ tone: "" | "w" | "e", title: string, advice: string, lines: string[], disagreement: string, basis: string }} TriageNote
+ */
+
+/** @param {TriageNote | null} note */
+function showTriage(note) {
+  const place = part("triage", form);
+  if (!place) return;
+  if (!note) return place.replaceChildren();
+  const { tone, title, advice, lines, disagreement, basis } = note;
+  const words = make("div", {}, make("b", {}, title), advice && ` – ${advice}`);
+  for (const line of lines) words.append(make("br"), line);
+  if (disagreement) words.append(make("br"), make("b", {}, disagreement));
+  words.append(make("br"), make("span", { class: "small" }, basis));
+  const box = make("div", { class: tone ? `note ${tone}` : "note" }, icon({ "": "info", w: "warn", e: "stop" }[tone]), words);
+  // A screen reader is told of what has changed, not of every save.
+  if (box.textContent !== place.textContent) place.replaceChildren(box);
+}
+
 form.addEventListener("telemed:saved", (event) => {
-  const { sections } = /** @type {CustomEvent<{ sections?: Section[] }>} */ (event).detail;
+  const { sections, triage } = /** @type {CustomEvent<{ sections?: Section[], triage?: TriageNote | null }>} */ (event).detail;
   if (sections) showSections(sections);
+  if (triage !== undefined) showTriage(triage);
 });
 
 // The search for codes: a text box with a list of choices (ARIA combobox)

@@ -14,6 +14,8 @@ from telemed.consults.lifecycle import UNCLAIMED, ConsultEvent, ConsultState, ne
 from telemed.consults.models import Consult, ConsultQuestion
 from telemed.consults.repository import PersonCard
 from telemed.consults.service import facts_of, get_case
+from telemed.consults.triage.assessment import Assessment
+from telemed.consults.vitals.assessing import assess_stored, birth_of
 from telemed.consults.vitals.cells import VitalCell, cells_of
 from telemed.consults.worklist import lists
 from telemed.consults.worklist.rows import LARGEST_KEY, CaseRow
@@ -43,6 +45,7 @@ class CaseFile:
     questions: Sequence[ConsultQuestion]
     cells: Sequence[VitalCell]
     taken_at: datetime | None
+    assessment: Assessment | None
     moments: Sequence[Moment]
     lines: Sequence[Line]
     earlier: int | None
@@ -89,9 +92,10 @@ async def open_case(
     signs = await repository.list_vital_signs(work, consult)
     side = side_of(consult, actor)
     lines = await list_lines(work, actor, consult, before)
+    patient = await work.session.get_one(Patient, consult.patient_id)
     return CaseFile(
         consult=consult,
-        patient=await work.session.get_one(Patient, consult.patient_id),
+        patient=patient,
         station=station,
         specialty=specialty,
         side=side,
@@ -101,6 +105,7 @@ async def open_case(
         questions=await repository.list_questions(work, consult),
         cells=cells_of(signs[0], consult.patient_age_years) if signs else (),
         taken_at=signs[0].taken_at if signs else None,
+        assessment=assess_stored(signs[0], birth_of(patient)) if signs else None,
         moments=tell(events, people),
         lines=lines.shown,
         earlier=lines.earlier,

@@ -16,6 +16,7 @@ from telemed.consults.clocks import LIMITS, limit_minutes
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.request.sheet import read_sheet
 from telemed.consults.service import facts_of
+from telemed.consults.vitals.note import tell
 from telemed.consults.worklist.service import find_preview
 from telemed.core.errors import N_, Invalid, Missing
 from telemed.imaging import service as imaging
@@ -32,6 +33,7 @@ from telemed.web.rendering import (
     invalid_page,
     json_answer,
     page,
+    saying,
     see_other,
     wants_json,
 )
@@ -119,6 +121,9 @@ async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) 
     return {
         "link": words_of(link) if link else None,
         "case": case,
+        "triage": tell(case.assessment, consult.urgency, saying(request))
+        if case.assessment
+        else None,
         "consult": consult,
         "view": view.value,
         "files": await imaging.list_files(work, actor, consult),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from telemed.consults.triage.danger_signs import LABELS as SIGN_LABELS
+from telemed.consults.triage.danger_signs import DangerSign
 from telemed.consults.vitals.reading import VITALS, VitalKey
 from telemed.core.errors import N_, FieldError, Invalid, TooLarge
 from telemed.core.text import clean_line
@@ -16,6 +18,8 @@ QUESTIONS_SHOWN = 2
 QUESTION_LIST = "question"
 QUESTIONS = tuple(f"question_{number}" for number in range(1, QUESTIONS_LIMIT + 1))
 VITAL_PREFIX = "vital_"
+LOW_TARGET_FIELD = f"{VITAL_PREFIX}low_target"
+SIGN_FIELDS = {f"sign_{sign}": sign for sign in DangerSign}
 MAIN_VITALS = (
     VitalKey.PULSE,
     VitalKey.RESPIRATION,
@@ -70,7 +74,9 @@ SECTIONS = (
             *(f"{VITAL_PREFIX}{key}" for key in MAIN_VITALS),
             f"{VITAL_PREFIX}consciousness",
             f"{VITAL_PREFIX}oxygen",
+            LOW_TARGET_FIELD,
             *(f"{VITAL_PREFIX}{key}" for key in OTHER_VITALS),
+            *SIGN_FIELDS,
             "taken_time",
             "taken_date",
         ),
@@ -100,6 +106,7 @@ LABELS: Mapping[str, str] = {
     "icd": N_("Mã ICD-10"),
     "vital_consciousness": N_("Tri giác"),
     "vital_oxygen": N_("Thở oxy"),
+    LOW_TARGET_FIELD: N_("SpO2 mục tiêu"),
     "taken_time": N_("Giờ đo"),
     "taken_date": N_("Ngày đo"),
     "allergy_state": N_("Đã hỏi dị ứng chưa?"),
@@ -115,6 +122,7 @@ LABELS: Mapping[str, str] = {
     "language": N_("Hỏi bằng tiếng"),
     "interpreter": N_("Người phiên dịch"),
     **{f"{VITAL_PREFIX}{key}": vital.label for key, vital in VITALS.items()},
+    **{name: SIGN_LABELS[sign] for name, sign in SIGN_FIELDS.items()},
     **{name: CURRENT[purpose].label for name, purpose in PURPOSES.items()},
 }
 # Filled in before anybody has typed, so they say nothing about a section being begun.

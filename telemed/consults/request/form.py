@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
 from telemed.consults.models import Urgency
 from telemed.consults.request.fields import (
+    LOW_TARGET_FIELD,
     PURPOSES,
     QUESTIONS,
+    SIGN_FIELDS,
     TEXT_LIMITS,
     TICKS,
     VITAL_PREFIX,
@@ -23,7 +27,14 @@ from telemed.consults.request.input import (
     IcdChoice,
     RequestInput,
 )
-from telemed.consults.vitals.reading import VitalKey, Vitals, read_vitals
+from telemed.consults.triage.danger_signs import DangerSign
+from telemed.consults.vitals.reading import (
+    Consciousness,
+    VitalKey,
+    Vitals,
+    parse_vital,
+    read_vitals,
+)
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.errors import N_, FieldError, Invalid, Param
 from telemed.core.text import clean_line, clean_text
@@ -178,6 +189,8 @@ def _vitals(reading: _Reading, now: datetime) -> tuple[Vitals, datetime | None]:
             {key: reading.fields.get(f"{VITAL_PREFIX}{key}", "") for key in VitalKey},
             consciousness=reading.typed(f"{VITAL_PREFIX}consciousness"),
             on_oxygen=reading.choice(f"{VITAL_PREFIX}oxygen", _YES_NO),
+            has_low_target=bool(reading.choice(LOW_TARGET_FIELD, _YES_NO)),
+            signs=_signs(reading),
             prefix=VITAL_PREFIX,
         )
     except Invalid as refusal:
@@ -188,6 +201,29 @@ def _vitals(reading: _Reading, now: datetime) -> tuple[Vitals, datetime | None]:
     if not is_measured and not reading.typed("taken_time"):
         return vitals, None
     return vitals, _taken_at(reading, now)
+
+
+def readable_vitals(fields: Mapping[str, str]) -> Vitals:
+    """What can be read of the vital signs so far; the rest is as if it had not been typed."""
+    reading = _Reading(fields)
+    values: dict[VitalKey, Decimal] = {}
+    for key in VitalKey:
+        with suppress(Invalid):
+            value = parse_vital(key, fields.get(f"{VITAL_PREFIX}{key}", ""))
+            values |= {} if value is None else {key: value}
+    level = reading.choice(f"{VITAL_PREFIX}consciousness", _by_value(Consciousness))
+    return Vitals(
+        values,
+        level,
+        reading.choice(f"{VITAL_PREFIX}oxygen", _YES_NO),
+        bool(reading.choice(LOW_TARGET_FIELD, _YES_NO)),
+        _signs(reading),
+    )
+
+
+def _signs(reading: _Reading) -> frozenset[DangerSign]:
+    ticked = {name: reading.choice(name, _YES_NO) for name in SIGN_FIELDS}
+    return frozenset(SIGN_FIELDS[name] for name, is_ticked in ticked.items() if is_ticked)
 
 
 def _taken_at(reading: _Reading, now: datetime) -> datetime | None:

@@ -13,6 +13,7 @@ from sqlmodel import col
 from telemed.accounts.permissions import Actor
 from telemed.consults.models import Consult, ConsultQuestion, VitalSigns, YearlyCounter
 from telemed.consults.request.input import LEGAL_BASES, ConsentInput, RequestInput
+from telemed.consults.vitals.assessing import LOW_TARGET, SIGNS
 from telemed.consults.vitals.reading import Vitals
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import UnitOfWork
@@ -72,12 +73,16 @@ async def next_number(work: UnitOfWork, kind: str, at: datetime) -> str:
 
 
 def vital_values(vitals: Vitals) -> dict[str, Any]:
-    """Measurements as they are stored: numbers by their keys, and the two that are chosen."""
+    """Measurements as they are stored: numbers by their keys, and what is chosen or ticked."""
     values: dict[str, Any] = {key.value: _number(value) for key, value in vitals.values.items()}
     if vitals.consciousness is not None:
         values["consciousness"] = vitals.consciousness.value
     if vitals.on_oxygen is not None:
         values["oxygen"] = vitals.on_oxygen
+    if vitals.has_low_target:
+        values[LOW_TARGET] = True
+    if vitals.signs:
+        values[SIGNS] = sorted(vitals.signs)
     return values
 
 

@@ -9,7 +9,7 @@ from telemed.accounts.permissions import Action, Actor
 from telemed.consults import icd
 from telemed.consults.handling import list_targets
 from telemed.consults.icd import IcdResults
-from telemed.consults.models import Consult, ConsultDraft
+from telemed.consults.models import Consult, ConsultDraft, Urgency
 from telemed.consults.repository import PersonCard
 from telemed.consults.request.fields import (
     FIELDS,
@@ -20,26 +20,34 @@ from telemed.consults.request.fields import (
     VITAL_PREFIX,
     shown_questions,
 )
-from telemed.consults.request.form import allergy_mark, find_errors
+from telemed.consults.request.form import allergy_mark, find_errors, readable_vitals
 from telemed.consults.request.input import IcdChoice
 from telemed.consults.request.sections import SectionState, section_state
 from telemed.consults.request.service import find_choices, find_draft
 from telemed.consults.service import get_case
+from telemed.consults.triage.assessment import Assessment
+from telemed.consults.triage.danger_signs import DangerSign, signs_for
+from telemed.consults.triage.observations import Subject
+from telemed.consults.vitals.assessing import assess_vitals, birth_of
 from telemed.consults.vitals.reading import (
     ADULT_FROM_YEARS,
     VITALS,
     Flag,
     Vital,
     VitalKey,
+    Vitals,
     flag_vital,
-    parse_vital,
 )
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import FieldError, Invalid
+from telemed.core.errors import FieldError
 from telemed.core.events import stream_of
 from telemed.facilities.models import Specialty
-from telemed.patients.models import Patient
+from telemed.patients.birth import age_on
+from telemed.patients.models import Patient, Sex
+from telemed.patients.service import local_today
+
+_CHILDBEARING_YEARS = range(10, 56)
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,9 @@ class RequestPage:
     targets: list[tuple[Specialty, list[PersonCard]]]
     flags: Mapping[VitalKey, Flag]
     is_adult: bool
+    assessment: Assessment
+    asked_signs: tuple[DangerSign, ...]
+    urgency: Urgency | None
     icd: IcdChoice | None
     icd_list: IcdResults
     theirs: Mapping[str, str] = field(default_factory=dict)
@@ -136,6 +147,7 @@ async def _page(
     patient = await work.session.get_one(Patient, consult.patient_id)
     choices = await find_choices(work, patient, fields)
     errors = find_errors(fields, choices)
+    vitals = readable_vitals(fields)
     return RequestPage(
         consult=consult,
         patient=patient,
@@ -143,20 +155,45 @@ async def _page(
         fields=fields,
         sections=section_views(fields, errors, is_sent=is_sent),
         targets=await list_targets(work),
-        flags=_flags(fields, choices.age_years),
+        flags=_flags(vitals, choices.age_years),
         is_adult=choices.age_years >= ADULT_FROM_YEARS,
+        assessment=_assess(work, patient, vitals),
+        asked_signs=_signs_to_ask(patient, choices.age_years, vitals),
+        urgency=_urgency(fields),
         icd=choices.icd,
         icd_list=await icd.search(work, searched or ""),
         theirs=differences(draft.fields, fields),
     )
 
 
-async def list_sections(work: UnitOfWork, draft: ConsultDraft) -> tuple[SectionView, ...]:
-    """How far each part of a form that the actor has just saved is."""
+@dataclass(frozen=True)
+class DraftReview:
+    """How far each part of a form is, and what its vital signs say."""
+
+    sections: tuple[SectionView, ...]
+    assessment: Assessment
+    urgency: Urgency | None
+
+
+async def review_draft(work: UnitOfWork, draft: ConsultDraft) -> DraftReview:
+    """Of a form that the actor has just saved."""
     consult = await work.session.get_one(Consult, draft.consult_id)
     patient = await work.session.get_one(Patient, consult.patient_id)
     choices = await find_choices(work, patient, draft.fields)
-    return section_views(draft.fields, find_errors(draft.fields, choices))
+    return DraftReview(
+        section_views(draft.fields, find_errors(draft.fields, choices)),
+        _assess(work, patient, readable_vitals(draft.fields)),
+        _urgency(draft.fields),
+    )
+
+
+def _assess(work: UnitOfWork, patient: Patient, vitals: Vitals) -> Assessment:
+    return assess_vitals(vitals, age_on(birth_of(patient), local_today(work)))
+
+
+def _urgency(fields: Mapping[str, str]) -> Urgency | None:
+    typed = fields.get("urgency", "")
+    return Urgency(typed) if typed in set(Urgency) else None
 
 
 def section_views(
@@ -178,14 +215,12 @@ def differences(kept: Mapping[str, str], typed: Mapping[str, str]) -> dict[str, 
     }
 
 
-def _flags(fields: Mapping[str, str], age_years: int) -> dict[VitalKey, Flag]:
-    flags: dict[VitalKey, Flag] = {}
-    for key in VitalKey:
-        try:
-            value = parse_vital(key, fields.get(f"{VITAL_PREFIX}{key}", ""))
-        except Invalid:
-            continue
-        flag = flag_vital(key, value, age_years) if value is not None else None
-        if flag in {Flag.LOW, Flag.HIGH}:
-            flags[key] = flag
-    return flags
+def _flags(vitals: Vitals, age_years: int) -> dict[VitalKey, Flag]:
+    flags = {key: flag_vital(key, value, age_years) for key, value in vitals.values.items()}
+    return {key: flag for key, flag in flags.items() if flag in {Flag.LOW, Flag.HIGH}}
+
+
+def _signs_to_ask(patient: Patient, age_years: int, vitals: Vitals) -> tuple[DangerSign, ...]:
+    may_be_pregnant = patient.sex is not Sex.MALE and age_years in _CHILDBEARING_YEARS
+    asked = signs_for(Subject(age_years, is_pregnant=may_be_pregnant))
+    return asked + tuple(sign for sign in vitals.signs if sign not in asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,9 @@ from telemed.consults.request.fields import (
 )
 from telemed.consults.request.page import RequestPage
 from telemed.consults.request.service import DraftConflict
+from telemed.consults.triage.danger_signs import LABELS as SIGN_LABELS
+from telemed.consults.triage.danger_signs import level_of
+from telemed.consults.vitals.note import tell
 from telemed.core.errors import N_, Conflict, Invalid, TooLarge
 from telemed.imaging.service import list_files
 from telemed.keys import DATABASE, RENDERER, WORK, signed_in
@@ -44,6 +48,7 @@ from telemed.web.rendering import (
     invalid_page,
     json_answer,
     page,
+    saying,
     see_other,
     wants_json,
 )
@@ -172,11 +177,13 @@ async def _autosave(req: web.Request) -> web.StreamResponse:
         draft = await request.save_draft(work, actor, _uid(req), body.revision, fields)
     except DraftConflict as conflict:
         return await _conflict_answer(req, conflict)
-    sections = await request_page.list_sections(work, draft)
+    review = await request_page.review_draft(work, draft)
+    note = tell(review.assessment, review.urgency, saying(req))
     return json_answer(
         {
             "revision": draft.revision,
-            "sections": [{"id": s.id, "state": s.state.value} for s in sections],
+            "sections": [{"id": s.id, "state": s.state.value} for s in review.sections],
+            "triage": asdict(note) if note else None,
         }
     )
 
@@ -319,6 +326,9 @@ async def _context(
     link = await links.find_profile(req[WORK], form.consult.station_id)
     return {
         "form": form,
+        "triage": tell(form.assessment, form.urgency, saying(req)),
+        "sign_labels": SIGN_LABELS,
+        "level_of": level_of,
         "link": words_of(link) if link else None,
         "consult": form.consult,
         "labels": LABELS,

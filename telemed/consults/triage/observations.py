@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 
 class Sign(StrEnum):
@@ -18,6 +19,10 @@ class Sign(StrEnum):
     PULSE = "pulse"
     CONSCIOUSNESS = "consciousness"
     TEMPERATURE = "temperature"
+
+
+# What has a number; the other two are chosen.
+MEASURED: Final = tuple(sign for sign in Sign if sign not in {Sign.OXYGEN, Sign.CONSCIOUSNESS})
 
 
 class Level(StrEnum):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from telemed.consults.triage.danger_signs import DangerSign
 from telemed.consults.vitals.table import (
     CONSCIOUSNESS_LABELS,
     VITALS,
@@ -53,6 +54,9 @@ class Vitals:
     values: Mapping[VitalKey, Decimal]
     consciousness: Consciousness | None = None
     on_oxygen: bool | None = None
+    # Hypercapnic failure is on record: SpO2 is kept at 88-92 %.
+    has_low_target: bool = False
+    signs: frozenset[DangerSign] = frozenset()
 
 
 def parse_vital(key: VitalKey, text: str, field: str | None = None) -> Decimal | None:
@@ -74,6 +78,8 @@ def read_vitals(
     *,
     consciousness: str = "",
     on_oxygen: bool | None = None,
+    has_low_target: bool = False,
+    signs: frozenset[DangerSign] = frozenset(),
     prefix: str = "",
 ) -> Vitals:
     """Read all signs of a form; raises once, with every field that has to be corrected."""
@@ -94,7 +100,7 @@ def read_vitals(
         errors.append(FieldError(f"{prefix}consciousness", "consciousness_unknown", message, given))
     if errors:
         raise Invalid.of(errors)
-    return Vitals(read, level, on_oxygen)
+    return Vitals(read, level, on_oxygen, has_low_target, signs)
 
 
 def flag_vital(key: VitalKey, value: Decimal, age_years: int | None) -> Flag | None:

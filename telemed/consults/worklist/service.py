@@ -16,6 +16,8 @@ from telemed.consults import repository
 from telemed.consults.lifecycle import UNCLAIMED, UNDER_WAY, WAITING, ConsultState
 from telemed.consults.models import Consult, ConsultQuestion, MessageKind
 from telemed.consults.service import get_case
+from telemed.consults.triage.assessment import Assessment
+from telemed.consults.vitals.assessing import assess_stored, birth_of
 from telemed.consults.vitals.cells import VitalCell, cells_of
 from telemed.consults.worklist import lists
 from telemed.consults.worklist.rows import CaseRow, Cursor, QueueRow, TriageRow
@@ -24,6 +26,7 @@ from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Invalid, Missing
 from telemed.core.events import stream_of
 from telemed.facilities.models import Specialty
+from telemed.patients.models import Patient
 
 HELD = UNDER_WAY
 ANSWERED = frozenset({ConsultState.ANSWERED, ConsultState.CLOSED})
@@ -110,6 +113,7 @@ class TriageCard:
     questions: Sequence[ConsultQuestion]
     cells: Sequence[VitalCell]
     taken_at: datetime | None
+    assessment: Assessment | None
     inquiries: Sequence[Inquiry]
 
 
@@ -262,12 +266,14 @@ async def _triage_row(work: UnitOfWork, actor: Actor, consult: Consult) -> Triag
 
 async def _card(work: UnitOfWork, consult: Consult, row: TriageRow) -> TriageCard:
     signs = await repository.list_vital_signs(work, consult)
+    patient = await work.session.get_one(Patient, consult.patient_id)
     return TriageCard(
         row=row,
         reason=consult.reason,
         questions=await repository.list_questions(work, consult),
         cells=cells_of(signs[0], consult.patient_age_years) if signs else (),
         taken_at=signs[0].taken_at if signs else None,
+        assessment=assess_stored(signs[0], birth_of(patient)) if signs else None,
         inquiries=[
             Inquiry(message.kind is MessageKind.ANSWER, message.text, message.at)
             for message in await repository.list_inquiries(work, consult)

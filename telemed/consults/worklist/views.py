@@ -11,6 +11,7 @@ from pydantic import Field
 from telemed.accounts.permissions import Action
 from telemed.consults import handling
 from telemed.consults.clocks import LIMITS, limit_minutes
+from telemed.consults.vitals.note import TriageNote, tell
 from telemed.consults.worklist import service as worklist
 from telemed.consults.worklist.rows import CaseRow, QueueRow
 from telemed.consults.worklist.service import Lane, Preview, Scope, TriageCard, Worklist
@@ -19,7 +20,7 @@ from telemed.core.errors import N_, Conflict
 from telemed.imaging.service import count_files
 from telemed.keys import RENDERER, WORK, signed_in
 from telemed.web.parsing import Body, read_body, read_query
-from telemed.web.rendering import add_notices, json_answer, page, see_other, wants_json
+from telemed.web.rendering import add_notices, json_answer, page, saying, see_other, wants_json
 from telemed.web.routing import Routes
 
 routes = Routes()
@@ -103,6 +104,7 @@ async def _page(request: web.Request, query: WorklistQuery, *, lost: str = "") -
         list_url=_url(found),
         preview=preview,
         preview_kind=_kind(preview),
+        triage=_triage(request, preview),
         is_gone=bool(query.case) and preview is None,
         is_chosen=bool(query.case),
         lost=lost,
@@ -116,6 +118,12 @@ def _rows_of(preview: Preview | None) -> list[Any]:
     if preview is None:
         return []
     return [preview.row if isinstance(preview, TriageCard) else preview]
+
+
+def _triage(request: web.Request, preview: Preview | None) -> TriageNote | None:
+    if not isinstance(preview, TriageCard) or preview.assessment is None:
+        return None
+    return tell(preview.assessment, preview.row.urgency, saying(request))
 
 
 def _kind(preview: Preview | None) -> str:

@@ -15,7 +15,7 @@ from telemed.consults.triage.observations import Level, Observations, Sign, Subj
 ADULT = Subject(years=40)
 LOW_TARGET = Subject(years=70, has_low_target=True)
 # The chart as it is printed: points, and the values that have them.
-CHART = {
+CHART: dict[Sign, dict[int, list[int | str]]] = {
     Sign.RESPIRATION: {
         3: [3, 8, 25, 26, 120],
         1: [9, 10, 11],
