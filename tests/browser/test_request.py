@@ -82,7 +82,7 @@ def test_what_is_wrong_is_said_where_it_is(page_with_or_without: Page) -> None:
     page = page_with_or_without
     begin(page)
     fill(page)
-    page.get_by_label("SpO2").fill("930")
+    page.get_by_role("textbox", name="SpO2").fill("930")
     page.get_by_label("Giờ đo").fill("08:40")
     page.locator("[name=agree_consult]").uncheck()
     page.get_by_role("button", name="Gửi yêu cầu").click()
@@ -90,9 +90,9 @@ def test_what_is_wrong_is_said_where_it_is(page_with_or_without: Page) -> None:
     expect(page).to_have_title(re.compile("^Lỗi: "))
     summary = page.locator("[data-role=errors]")
     expect(summary).to_contain_text("SpO2 phải từ 30 đến 100\u00a0% – đang là 930")
-    expect(page.get_by_label("SpO2")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("textbox", name="SpO2")).to_have_attribute("aria-invalid", "true")
     summary.get_by_role("link", name=re.compile("^SpO2")).click()
-    expect(page.get_by_label("SpO2")).to_be_focused()
+    expect(page.get_by_role("textbox", name="SpO2")).to_be_focused()
 
 
 def test_a_question_is_added(page_with_or_without: Page) -> None:
@@ -126,15 +126,43 @@ def test_a_code_is_found_by_the_keyboard(form: Page) -> None:
     )
 
 
+def test_the_scores_are_said_beside_the_doctors_own_urgency(form: Page) -> None:
+    note = form.locator("[data-role=triage]")
+    for name, value in (
+        ("Mạch", "112"),
+        ("Nhịp thở", "24"),
+        ("SpO2", "93"),
+        ("HA tâm thu", "104"),
+        ("Nhiệt độ", "38,6"),
+    ):
+        form.get_by_role("textbox", name=name).fill(value)
+    expect(note).to_contain_text("Chưa tính NEWS2")
+    form.get_by_label("Tri giác").first.select_option("A")
+    form.get_by_label("Thở oxy").select_option("no")
+    expect(note).to_contain_text("NEWS2: 8\u00a0điểm")
+
+    form.locator("[name=urgency][value=routine]").check()
+    expect(note).to_contain_text("gấp hơn mức đã chọn (Thường quy)")
+    expect(form.locator("[name=urgency][value=routine]")).to_be_checked()
+
+    form.get_by_text("Dấu hiệu nguy hiểm nhìn thấy, hỏi được").click()
+    form.get_by_label("Rắn cắn").check()
+    expect(note).to_contain_text("Dấu hiệu: Rắn cắn")
+    expect(saved(form)).to_contain_text("Đã lưu")
+    form.reload()
+    expect(form.get_by_label("Rắn cắn")).to_be_checked()
+    expect(note).to_contain_text("Dấu hiệu: Rắn cắn")
+
+
 def test_an_unusual_sign_is_marked_and_its_time_noted(form: Page) -> None:
     expect(form.get_by_label("Giờ đo")).to_have_value("")
-    form.get_by_label("Mạch").fill("112")
+    form.get_by_role("textbox", name="Mạch").fill("112")
     cell = form.locator("#f-vital_pulse-f")
     expect(cell).to_have_text("Cao")
     expect(form.get_by_label("Giờ đo")).to_have_value(re.compile(r"^\d\d:\d\d$"))
     expect(form.get_by_label("Ngày đo")).to_have_value(re.compile(r"^\d\d/\d\d/\d{4}$"))
 
-    form.get_by_label("Mạch").fill("80")
+    form.get_by_role("textbox", name="Mạch").fill("80")
     expect(cell).to_have_text("")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -118,12 +119,12 @@ async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) 
     # The station has it on its first page.
     is_called = consult.station_id not in actor.station_ids and consult.state in CALLABLE
     link = await links.find_profile(work, consult.station_id) if is_called else None
+    tell_it = partial(tell, chosen=consult.urgency, say=saying(request))
     return {
         "link": words_of(link) if link else None,
         "case": case,
-        "triage": tell(case.assessment, consult.urgency, saying(request))
-        if case.assessment
-        else None,
+        "triage": tell_it(case.assessment) if case.assessment else None,
+        "tell": tell_it,
         "consult": consult,
         "view": view.value,
         "files": await imaging.list_files(work, actor, consult),

@@ -222,5 +222,10 @@ def _flags(vitals: Vitals, age_years: int) -> dict[VitalKey, Flag]:
 
 def _signs_to_ask(patient: Patient, age_years: int, vitals: Vitals) -> tuple[DangerSign, ...]:
     may_be_pregnant = patient.sex is not Sex.MALE and age_years in _CHILDBEARING_YEARS
-    asked = signs_for(Subject(age_years, is_pregnant=may_be_pregnant))
-    return asked + tuple(sign for sign in vitals.signs if sign not in asked)
+    asked = [
+        sign
+        for sign in signs_for(Subject(age_years, is_pregnant=may_be_pregnant))
+        if sign is not DangerSign.TESTICULAR_PAIN or patient.sex is not Sex.FEMALE
+    ]
+    # What was ticked before the patient was corrected stays in sight.
+    return (*asked, *(sign for sign in DangerSign if sign in vitals.signs and sign not in asked))

@@ -69,10 +69,10 @@ _BOUNDS: Final = {
     Bound.COMA: N_("Chỉ đáp ứng đau, hoặc không đáp ứng"),
 }
 _BY_NEWS2: Final = N_(
-    "NEWS2, © Royal College of Physicians 2017: người từ 16\u00a0tuổi, không mang thai. "
-    "Điểm chỉ để tham khảo."
+    "NEWS2 © Royal College of Physicians 2017, cho người từ 16\u00a0tuổi, không mang thai."
 )
-_BY_CHARTS: Final = N_("Theo bảng phân loại IITT của WHO, ICRC và MSF. Chỉ để tham khảo.")
+_BY_CHARTS: Final = N_("Dấu hiệu theo bảng phân loại IITT của WHO, ICRC và MSF.")
+_ADVISORY: Final = N_("Chỉ để tham khảo.")
 
 
 def tell(found: Assessment, chosen: Urgency | None, say: Say) -> TriageNote | None:
@@ -81,7 +81,6 @@ def tell(found: Assessment, chosen: Urgency | None, say: Say) -> TriageNote | No
     is_begun = bool(score and score.points)
     if found.level is None and not is_begun:
         return None
-    has_charts = bool(found.findings or found.signs)
     return TriageNote(
         level=found.level.value if found.level else "",
         tone=_TONES[found.level] if found.level else "",
@@ -90,8 +89,16 @@ def tell(found: Assessment, chosen: Urgency | None, say: Say) -> TriageNote | No
         advice=_advice(found, say),
         lines=tuple(_lines(found, say)),
         disagreement=_disagreement(found, chosen, say),
-        basis=say(_BY_NEWS2 if score and not has_charts else _BY_CHARTS),
+        basis=" ".join(say(each) for each in _bases(found)),
     )
+
+
+def _bases(found: Assessment) -> Iterable[str]:
+    if found.news2:
+        yield _BY_NEWS2
+    if found.findings or found.signs or not found.news2:
+        yield _BY_CHARTS
+    yield _ADVISORY
 
 
 def _title(found: Assessment, say: Say) -> str:

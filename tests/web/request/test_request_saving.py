@@ -91,6 +91,34 @@ class TestScripts:
         body = {"revision": revision, "values": values}
         return await desk.browser.post(desk.draft, json=body, headers=SCRIPT | headers)
 
+    async def test_a_save_says_what_the_scores_make_of_the_vital_signs(self, desk: Desk) -> None:
+        values = {
+            "vital_pulse": "112",
+            "vital_respiration": "24",
+            "vital_spo2": "93",
+            "vital_systolic": "104",
+            "vital_temperature": "38,6",
+            "vital_consciousness": "A",
+        }
+        first = await (await self.save(desk, 0, values)).json()
+        assert (first["triage"]["title"], first["triage"]["advice"]) == (
+            "Chưa tính NEWS2",
+            "còn thiếu: Thở oxy.",
+        )
+
+        values |= {"vital_oxygen": "no", "urgency": "routine"}
+        second = await (await self.save(desk, 1, values)).json()
+        assert (second["triage"]["title"], second["triage"]["tone"]) == ("NEWS2: 8\u00a0điểm", "e")
+        assert second["triage"]["disagreement"] == (
+            "Thang điểm gợi ý mức Cấp cứu, gấp hơn mức đã chọn (Thường quy). Xin xem lại."
+        )
+
+        # What cannot be read yet is as if it had not been typed.
+        third = await (await self.save(desk, 2, values | {"vital_spo2": "9e3"})).json()
+        assert third["triage"]["advice"] == "còn thiếu: SpO2."
+        none = await (await self.save(desk, 3, {"reason": "Sốt"})).json()
+        assert none["triage"] is None
+
     async def test_a_save_says_how_far_each_part_is(self, desk: Desk, database: Database) -> None:
         values = {"question": ["Chuyển viện?", "", "x"], "agree_consult": ["2026-01"]}
         answer = await self.save(desk, 0, {**values, "agree_teaching": [], "vital_spo2": "930"})

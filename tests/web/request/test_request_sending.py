@@ -8,7 +8,7 @@ import re
 from sqlmodel import func, select
 
 from telemed.consults.lifecycle import ConsultState
-from telemed.consults.models import ConsultQuestion
+from telemed.consults.models import ConsultQuestion, VitalSigns
 from telemed.core.db import Database
 from tests.web.request.desk import (
     COMPLETE,
@@ -58,6 +58,28 @@ class TestSending:
         draft = await kept(database)
         assert (draft.revision, draft.fields["vital_spo2"]) == (1, "930")
         assert (await consult_of(database, desk.uid)).number is None
+
+    async def test_danger_signs_are_kept_with_the_measurements_and_told(
+        self, desk: Desk, database: Database
+    ) -> None:
+        ticked = {"sign_stridor": "yes", "sign_wheezing": "yes", "vital_low_target": "yes"}
+        answer = await desk.browser.post(desk.submit, data=COMPLETE | ticked)
+        page = await text_of(answer)
+
+        assert answer.status == 200
+        assert "Có dấu hiệu cấp cứu" in page
+        assert "Dấu hiệu: Thở rít; Khò khè." in page
+        assert "gấp hơn mức đã chọn (Khẩn)" in page
+        async with database.read() as work:
+            stored = (await work.session.exec(select(VitalSigns))).one()
+        assert stored.values == {"spo2": 93, "low_target": True, "signs": ["stridor", "wheezing"]}
+
+    async def test_a_tick_that_is_none_is_refused_at_its_box(self, desk: Desk) -> None:
+        answer = await desk.browser.post(desk.submit, data=COMPLETE | {"sign_stridor": "maybe"})
+        page = await text_of(answer)
+
+        assert answer.status == 422
+        assert '<a href="#f-sign_stridor">' in page
 
     async def test_a_corrected_form_goes_through(self, desk: Desk, database: Database) -> None:
         wrong = await desk.browser.post(desk.submit, data=COMPLETE | {"vital_spo2": "930"})
