@@ -58,6 +58,8 @@ class AuditTag(StrEnum):
     BOOKING_MAKE = "booking:make"
     BOOKING_CANCEL = "booking:cancel"
     HOURS_CHANGE = "schedule:hours"
+    CALENDAR_ISSUE = "calendar:issue"
+    CALENDAR_REVOKE = "calendar:revoke"
     ROTATION_CHANGE = "rotation:change"
     TRANSFER_READ = "transfer:read"
     TRANSFER_WRITE = "transfer:write"

@@ -1,4 +1,4 @@
-"""Weekly hours of specialists and booked appointments, which never overlap."""
+"""Weekly hours of specialists, booked appointments, which never overlap, and addresses of calendars."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -57,6 +57,18 @@ class Booking(SQLModel, table=True):
     cancelled_by_id: int | None = Field(default=None, foreign_key="person.id")
     reason: str = Field(default="", max_length=REASON_LENGTH)
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class CalendarFeed(SQLModel, table=True):
+    """The secret address of one person's calendar; the address itself is known to that person."""
+
+    __tablename__ = "calendar_feed"
+
+    id: int | None = Field(default=None, primary_key=True)
+    person_id: int = Field(foreign_key="person.id", unique=True)
+    token_hash: str = Field(max_length=64, unique=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 _SQLITE = """

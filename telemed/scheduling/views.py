@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from aiohttp import web
+from aiohttp import ETag, web
 from pydantic import AwareDatetime, Field, create_model
+from yarl import URL
 
 from telemed.accounts.permissions import Action, Role
 from telemed.core.errors import N_, FieldError, Invalid
-from telemed.keys import WORK, signed_in
-from telemed.scheduling import service
+from telemed.keys import LOCALE, SETTINGS, WORK, signed_in
+from telemed.scheduling import feeds, service
 from telemed.scheduling.availability import SLOT_CHOICES, Hours, format_clock, parse_clock
+from telemed.scheduling.calendar import Entry, to_ics
+from telemed.scheduling.models import BookingState
 from telemed.web.parsing import Body, Day, read_body, read_form, read_query
-from telemed.web.rendering import add_notices, invalid_page, page, see_other
+from telemed.web.rendering import add_notices, invalid_page, page, saying, see_other
 from telemed.web.routing import Routes, Values
 
 routes = Routes()
+ICS = "text/calendar"
 ROWS = 10
 LONGEST_VIEW = 14
 add_notices({"hours_saved": N_("Đã lưu giờ nhận hẹn"), "booked": N_("Đã đặt lịch")})
 add_notices({"booking_cancelled": N_("Đã hủy lịch")})
+add_notices({"feed_revoked": N_("Địa chỉ lịch đã hủy. Máy nào còn giữ cũng không đọc được nữa.")})
 
 
 class ScheduleQuery(Body):
@@ -146,3 +153,57 @@ async def cancel(request: web.Request) -> web.Response:
     uid = request.match_info["uid"]
     consult = await service.cancel(request[WORK], signed_in(request), uid, form.reason)
     return see_other(request, f"/consults/{consult.uid}", notice="booking_cancelled")
+
+
+@routes.get("/schedule/feed", Action.SCHEDULE_READ)
+async def show_feed(request: web.Request) -> web.Response:
+    """Whether there is a secret address of one's own calendar, and how to have one."""
+    feed = await feeds.find_feed(request[WORK], signed_in(request))
+    return page(request, "scheduling/feed.html", feed=feed, address="")
+
+
+@routes.post("/schedule/feed", Action.SCHEDULE_READ)
+async def renew_feed(request: web.Request) -> web.Response:
+    """A new address, shown this once; the one before is dead."""
+    work, actor = request[WORK], signed_in(request)
+    token = await feeds.renew_feed(work, actor)
+    feed = await feeds.find_feed(work, actor)
+    address = f"{request.app[SETTINGS].origin}/calendar/{token}.ics"
+    return page(request, "scheduling/feed.html", feed=feed, address=address)
+
+
+@routes.post("/schedule/feed/revoke", Action.SCHEDULE_READ)
+async def revoke_feed(request: web.Request) -> web.Response:
+    """Take the address back."""
+    await feeds.revoke_feed(request[WORK], signed_in(request))
+    return see_other(request, "/schedule/feed", notice="feed_revoked")
+
+
+@routes.get("/calendar/{token}.ics", Action.PUBLIC)
+async def calendar(request: web.Request) -> web.Response:
+    """For calendar programs, which cannot sign in: whoever has the address is its owner."""
+    feed = await feeds.read_feed(request[WORK], request.match_info["token"])
+    origin = URL(request.app[SETTINGS].origin)
+    request[LOCALE] = feed.owner.locale
+    say = saying(request)
+    entries = [
+        Entry(
+            uid=row.booking.uid,
+            url=str(origin.with_path(f"/consults/{row.consult_uid}")),
+            start=row.booking.start_at,
+            end=row.booking.end_at,
+            made_at=row.booking.created_at,
+            is_cancelled=row.booking.state is BookingState.CANCELLED,
+            words=say(N_("Hội chẩn từ xa")),
+            place=f"{row.station} · {row.specialist}",
+        )
+        for row in feed.rows
+    ]
+    body = to_ics(say(N_("Lịch hẹn Telemed")), entries, origin.host or "telemed")
+    tag = ETag(hashlib.sha256(body).hexdigest()[:32])
+    is_known = tag in (request.if_none_match or ())
+    response = web.Response(status=HTTPStatus.NOT_MODIFIED if is_known else HTTPStatus.OK)
+    response.etag = tag
+    if not is_known:
+        response.body, response.content_type, response.charset = body, ICS, "utf-8"
+    return response

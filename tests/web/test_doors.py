@@ -17,6 +17,8 @@ APART = {"/static/{digest}/{path}", "/socket.io/"}
 ENTRANCE = {
     *("/", "/health", "/sign-in", "/sign-in/second-factor", "/activate"),
     *("/try/{role:[a-z_]+}", "/language/{locale:[a-z]{2}}", "/components"),
+    # Programs that read a calendar cannot sign in: the address itself is the secret.
+    "/calendar/{token}.ics",
 }
 
 

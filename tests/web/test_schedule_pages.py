@@ -296,3 +296,40 @@ async def test_a_past_time_names_nobody_once_the_case_may_be_opened_no_more(
     clock.advance(timedelta(days=31))
     later = await signed_in(room.case.specialist)
     assert room.case.patient.full_name not in await (await later.get(page)).text()
+
+
+class TestCalendarFeed:
+    async def address(self, browser: Client) -> str:
+        page = unescape(await (await browser.post("/schedule/feed", headers=SCRIPT)).text())
+        found = re.search(r'readonly value="[^"]*(/calendar/[\w-]+\.ics)"', page)
+        assert found
+        return found.group(1)
+
+    async def test_a_program_that_cannot_sign_in_reads_it(self, room: Room, client: Client) -> None:
+        assert await room.book() == 200
+        address = await self.address(room.specialist)
+        answer = await client.get(address)
+        body = await answer.text()
+
+        assert (answer.status, answer.content_type) == (200, "text/calendar")
+        assert "DTSTART:20261124T013000Z" in body
+        assert room.case.patient.full_name not in body
+        tag = {"If-None-Match": answer.headers["ETag"]}
+        again = await client.get(address, headers=tag)
+        assert (again.status, await again.read()) == (304, b"")
+
+    async def test_it_ends_when_it_is_taken_back(self, room: Room, client: Client) -> None:
+        address = await self.address(room.doctor)
+        assert (await client.get(address)).status == 200
+        await room.doctor.post("/schedule/feed/revoke", headers=SCRIPT)
+
+        gone, unknown = await client.get(address), await client.get("/calendar/x.ics")
+        assert (gone.status, unknown.status) == (404, 404)
+        page = unescape(await (await room.doctor.get("/schedule/feed")).text())
+        assert "Tạo địa chỉ lịch" in page
+
+    async def test_the_address_is_shown_once(self, room: Room) -> None:
+        await self.address(room.doctor)
+        page = unescape(await (await room.doctor.get("/schedule/feed")).text())
+        assert "/calendar/" not in page
+        assert "Chưa ứng dụng nào đọc." in page

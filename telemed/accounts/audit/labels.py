@@ -47,6 +47,8 @@ TAG_LABELS: Mapping[AuditTag, str] = {
     AuditTag.BOOKING_MAKE: N_("Đặt lịch"),
     AuditTag.BOOKING_CANCEL: N_("Hủy lịch"),
     AuditTag.HOURS_CHANGE: N_("Sửa giờ nhận hẹn"),
+    AuditTag.CALENDAR_ISSUE: N_("Tạo địa chỉ lịch riêng"),
+    AuditTag.CALENDAR_REVOKE: N_("Hủy địa chỉ lịch riêng"),
     AuditTag.ROTATION_CHANGE: N_("Sửa luân phiên"),
     AuditTag.TRANSFER_READ: N_("Xem buổi chuyển giao"),
     AuditTag.TRANSFER_WRITE: N_("Ghi nhật ký chuyển giao"),
