@@ -42,10 +42,15 @@ OTHERS = {
 }
 
 
+def line_of(place: int) -> Line:
+    """What the link of the station at this place of the list is like."""
+    return OTHERS.get(place, GOOD[place % len(GOOD)])
+
+
 def make_looks(world: World) -> list[LinkObservation]:
     """The drills of the last days, at every station."""
     return [
-        _look(world, station, OTHERS.get(place, GOOD[place % len(GOOD)]), back)
+        _look(world, station, line_of(place), back)
         for place, station in enumerate(world.stations)
         for back in range(DRILLS)
     ]

@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 from telemed.core.db import UnitOfWork
 from telemed.demo.meetings import Stays
+from telemed.demo.qualities import make_qualities
 from telemed.demo.story import Story
 from telemed.demo.training import Placement, Transfer
 from telemed.sessions.models import Attendance, LiveSession, Participant
@@ -26,6 +27,13 @@ async def write_stories(work: UnitOfWork, stories: Sequence[Story]) -> None:
         work, [row for meeting, stays in meetings for row in _participants(meeting, stays)]
     )
     await add_all(work, [row for _, stays in meetings for row in _attendances(stays)])
+    measured = [
+        page
+        for story in stories
+        for meeting in story.meetings
+        for page in make_qualities(story.world, meeting, story.stays[meeting.uid])
+    ]
+    await add_all(work, measured)
     papers = [paper for story in stories for paper in story.papers]
     amended = {id(addendum) for story in stories for addendum, _ in story.addenda}
     await add_all(work, [record for record, _ in papers if id(record) not in amended])

@@ -101,11 +101,18 @@ class ForeignClient:
             await self._reader
 
     async def _read(self) -> None:
-        async for message in self._socket:
-            if message.type is not WSMsgType.TEXT:
-                break
-            await self._take(message.data)
-        self.closed.set()
+        try:
+            async for message in self._socket:
+                if message.type is not WSMsgType.TEXT:
+                    break
+                await self._take(message.data)
+        finally:
+            self.closed.set()
+            # Whoever still waits is told, instead of waiting for nothing.
+            gone = ConnectionResetError(f"nothing comes any more: {self._socket.close_code}")
+            for answer in self._answers.values():
+                if not answer.done():
+                    answer.set_exception(gone)
 
     async def _take(self, text: str) -> None:
         if text == "2":

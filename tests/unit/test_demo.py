@@ -55,6 +55,7 @@ from telemed.media.link import LinkMode
 from telemed.patients.models import Patient
 from telemed.sessions.link.service import Finding, list_stations
 from telemed.sessions.minutes import open_papers
+from telemed.sessions.quality.months import list_months
 from telemed.training.models import Rotation, TransferLog, TransferState
 from telemed.training.transfers import list_awaiting
 from tests.conftest import MONDAY_MORNING, Client, make_settings
@@ -268,6 +269,13 @@ async def test_most_stations_can_be_reached_and_the_others_say_why_not(look: Uni
     doctor = await _first(look, Role.COMMUNE_DOCTOR)
     (own,) = [station for station in stations if station.station.id == doctor.facility_id]
     assert not own.is_red
+
+
+async def test_calls_were_measured_as_the_links_of_their_stations_are(look: UnitOfWork) -> None:
+    months = await list_months(look, await _first(look, Role.COORDINATOR))
+    assert len({one.month for one in months}) >= 2
+    assert all(one.calls > 0 and one.minutes > 0 and one.setup_ms for one in months)
+    assert min(one.loss_permille for one in months) < 10 < max(one.loss_permille for one in months)
 
 
 async def test_every_file_is_in_storage(look: UnitOfWork, province: Province) -> None:
