@@ -94,11 +94,11 @@ async def read_feed(work: UnitOfWork, token: str) -> Feed:
     feed, person, place = found
     owner = await make_actor(work, person, place=place or "")
     require(owner, Action.SCHEDULE_READ)
-    now = work.now()
+    rows, now = await _rows(work, owner), work.now()
     if feed.seen_at is None or now - feed.seen_at >= SEEN_EVERY:
         feed.seen_at = now
         work.session.add(feed)
-    return Feed(owner, await _rows(work, owner))
+    return Feed(owner, rows)
 
 
 async def _rows(work: UnitOfWork, owner: Actor) -> list[FeedRow]:

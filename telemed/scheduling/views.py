@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
@@ -199,7 +200,9 @@ async def calendar(request: web.Request) -> web.Response:
         )
         for row in feed.rows
     ]
-    body = to_ics(say(N_("Lịch hẹn Telemed")), entries, origin.host or "telemed")
+    # A long calendar takes a while, and the first one reads the time zones of the machine.
+    name, host = say(N_("Lịch hẹn Telemed")), origin.host or "telemed"
+    body = await asyncio.to_thread(to_ics, name, entries, host)
     tag = ETag(hashlib.sha256(body).hexdigest()[:32])
     is_known = tag in (request.if_none_match or ())
     response = web.Response(status=HTTPStatus.NOT_MODIFIED if is_known else HTTPStatus.OK)

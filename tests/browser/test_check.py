@@ -10,6 +10,8 @@ from tests.browser.conftest import PATIENCE_MILLISECONDS, PHONE, Visitors
 from tests.browser.town import Town
 
 DRILL_MILLISECONDS = 60_000
+# A station drills twice a minute at most.
+DRILL_AGAIN_MILLISECONDS = 31_000
 
 
 def line(name: str) -> str:
@@ -67,12 +69,24 @@ def test_a_station_whose_last_drill_failed_drills_again_by_itself(
     page = sign_in_as("doctor")
     page.goto("/account")
     assert page.evaluate(FAILED_CHECK) == 200
+    go_home_until_drilling(page)
     with page.expect_response("**/check/result", timeout=DRILL_MILLISECONDS) as drilled:
-        page.goto("/home")
+        pass
     told = drilled.value.request.post_data_json or {}
     assert (drilled.value.json(), told["is_drill"]) == ({"saved": True}, True)
     # The voice went to the server and came back.
     assert told["loss_permille"] < 1000
+
+
+def go_home_until_drilling(page: Page) -> None:
+    """A page that is gone may have begun a drill; the station's next one is half a minute later."""
+    for _ in range(3):
+        with page.expect_response("**/check/loop") as asked:
+            page.goto("/home")
+        if asked.value.ok:
+            return
+        page.wait_for_timeout(DRILL_AGAIN_MILLISECONDS)
+    raise AssertionError("never taken")
 
 
 NOT_BY_ITSELF = "sessionStorage.setItem('telemed.drilled-at', String(Date.now()))"

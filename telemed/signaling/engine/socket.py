@@ -26,6 +26,8 @@ _ENDINGS: Final = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgTy
 _BUSY_BYTES: Final = 64 * 1024
 # After this many messages in a row the other clients get their turn.
 _TURN: Final = 31
+# Time to read what came while this process stood still; its timers are due before that.
+_READ_SECONDS: Final = 0.1
 
 
 class Reason(StrEnum):
@@ -213,6 +215,9 @@ class EngineSocket:
         self._start_timer(self._limits.pong_seconds, self._pong_missing)
 
     def _pong_missing(self) -> None:
+        self._start_timer(_READ_SECONDS, self._still_missing)
+
+    def _still_missing(self) -> None:
         # Its own handler still runs, so the pong could not be read; the client wants pings still.
         if self._is_busy:
             self._ping()

@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
+from time import monotonic
 
 import aiohttp
 import pytest
@@ -301,6 +302,21 @@ async def test_client_that_answers_pings_stays() -> None:
             await client.receive("2")
             await client.send("3")
         assert await client.ask("echo", 1) == 1
+
+
+async def test_pong_that_came_while_the_server_stood_still_counts() -> None:
+    async with serving(limits=Limits(ping_seconds=0.05, pong_seconds=0.2)) as site:
+        client = await site.join()
+        await client.receive("2")
+        await client.send("3")
+        _stand_still(0.3)
+        assert await client.ask("echo", 1) == 1
+
+
+def _stand_still(seconds: float) -> None:
+    end = monotonic() + seconds
+    while monotonic() < end:
+        pass
 
 
 async def test_leaving_touches_only_the_rooms_of_the_leaver(site: Site) -> None:
