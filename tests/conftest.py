@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import web, web_app
 from aiohttp.test_utils import TestClient, TestServer
 from blockbuster import blockbuster_ctx
 from xdist.remote import Producer
@@ -105,6 +105,13 @@ def blocking_calls_fail() -> Iterator[None]:
         for call, (file, function) in product(detector.functions.values(), MAY_BLOCK):
             call.can_block_in(file, function)
         yield
+
+
+@pytest.fixture(autouse=True)
+def applications_are_forgotten() -> Iterator[None]:
+    """aiohttp's cache keeps a thousand of them: collecting garbage would stop a whole run for seconds."""
+    yield
+    web_app._cached_build_middleware.cache_clear()
 
 
 @pytest.fixture(scope="session")
