@@ -85,9 +85,24 @@ async def meet(relay: RelayProcess, configuration: RTCConfiguration) -> list[tup
     return paths
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 async def test_packets_pass_between_two_who_also_have_no_other_way(
-    coturn: Coturn, start: Start, transport: str
+    coturn: Coturn, start: Start, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As an operator names an authority of the province's own.
+    monkeypatch.setenv("SSL_CERT_FILE", str(coturn.certificate))
     relay = start(getattr(coturn, transport))
     assert await meet(relay, behind_firewall(coturn)) == [("relay", "relay")] * 2
+
+
+async def test_a_turn_server_that_nobody_vouches_for_gives_no_address(
+    coturn: Coturn, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    relay = start(coturn.tls)
+    await relay.start()
+    await relay.open_room("room")
+    publisher = SyntheticPublisher()
+    answer = await relay.publish("room", "doctor", await publisher.offer())
+    assert "a=candidate" not in answer
+    await publisher.close()
