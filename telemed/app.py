@@ -62,6 +62,8 @@ from telemed.media.relay.process import RelayProcess
 from telemed.patients.birth import Age, Birth, age_on
 from telemed.patients.views import routes as patient_routes
 from telemed.review.views import routes as history_routes
+from telemed.scheduling.duty.views import routes as duty_routes
+from telemed.scheduling.hours_views import routes as hours_routes
 from telemed.scheduling.views import routes as schedule_routes
 from telemed.sessions.jobs import JOBS as SESSION_JOBS
 from telemed.sessions.link.drill import plan_drills
@@ -209,6 +211,8 @@ ROOMS: tuple[Routes, ...] = (
     case_routes,
     handling_routes,
     schedule_routes,
+    hours_routes,
+    duty_routes,
     session_routes,
     quality_routes,
     recording_routes,

@@ -54,6 +54,7 @@ class Consult(SQLModel, table=True):
         Index("ix_consult_assigned", "assigned_id", "id"),
         Index("ix_consult_station_state", "station_id", "state", "rank"),
         Index("ix_consult_assigned_state", "assigned_id", "state", "rank"),
+        Index("ix_consult_accepted", "accepted_at"),
     )
     __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": _consult_revision}
 

@@ -50,6 +50,7 @@ FACTS: Mapping[ConsultEvent, str] = {
     ConsultEvent.CANCEL: "consult_cancelled",
     ConsultEvent.EXPIRE: "consult_expired",
 }
+MOVED = "consult_moved"
 _GIVES_UP = frozenset({ConsultEvent.DECLINE, ConsultEvent.RELEASE, ConsultEvent.PASS_ON})
 
 
@@ -229,6 +230,15 @@ async def unschedule(
     """The booked time was given up."""
     require(actor, Action.BOOKING_WRITE, facts_of(consult, work))
     return await transition(work, actor, consult, ConsultEvent.UNSCHEDULE, reason=reason, **data)
+
+
+async def note_moved(work: UnitOfWork, actor: Actor, consult: Consult, **data: Any) -> int:
+    """The booked time is another one now; the case stays where it stands."""
+    require(actor, Action.BOOKING_WRITE, facts_of(consult, work))
+    stream = stream_of("consult", consult.uid)
+    number = await append_event(work, stream, MOVED, actor.id, **data)
+    await _tell(work, actor, [consult.requester_id, consult.assigned_id], MOVED, number)
+    return number
 
 
 async def start_session(work: UnitOfWork, actor: Actor, consult: Consult, **data: Any) -> int:

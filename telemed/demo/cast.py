@@ -142,6 +142,7 @@ def _person(
         sort_key=sort_key_vi(part.name, by_given_name=True),
         facility_id=places[part.facility].id,
         department_id=departments.get(part.department),
+        phone=part.phone,
         state=PersonState.ACTIVE,
         is_synthetic=True,
         created_at=begun,

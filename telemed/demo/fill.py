@@ -23,6 +23,7 @@ from telemed.core.db import Database, UnitOfWork
 from telemed.demo.accounts_file import write_accounts
 from telemed.demo.cast import Cast, Login, add_cast, all_parts, make_logins
 from telemed.demo.casting import Casting
+from telemed.demo.duty import make_shifts
 from telemed.demo.ledger import Ledger
 from telemed.demo.links import make_looks
 from telemed.demo.pictures import draw_all
@@ -171,6 +172,7 @@ async def _tell(work: UnitOfWork, world: World) -> Casting:
     await write_placements(work, placements)
     await write_transfers(work, make_transfers(world, placements))
     await add_all(work, [*_hours(world.cast), *_counters(world), *make_looks(world)])
+    await add_all(work, make_shifts(world))
     return casting
 
 

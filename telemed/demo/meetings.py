@@ -28,7 +28,7 @@ Stays = list[tuple[Attendance, Participant]]
 
 def book(story: Story, after: datetime) -> Booking:
     """The station takes a free slot of the specialist."""
-    slot = story.world.diary.take(story.specialist, after)
+    slot = story.world.diary.take(story.specialist, story.consult.station_id, after)
     booking = Booking(
         consult_id=0,
         specialist_id=story.specialist.id,

@@ -75,6 +75,7 @@ class Part:
     department: str = ""
     facility: str = ""
     specialties: Sequence[str] = ()
+    phone: str = ""
 
 
 @dataclass(frozen=True)

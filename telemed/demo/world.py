@@ -34,15 +34,14 @@ class Diary:
     """Who is booked when, so that nobody is booked twice."""
 
     def __init__(self) -> None:
-        self._taken: set[tuple[int, datetime]] = set()
+        self._taken: set[tuple[str, int, datetime]] = set()
 
-    def take(self, specialist: Actor, after: datetime, *, first: date | None = None) -> Span:
-        """The first free slot of a specialist after a moment."""
-        day = first or after.astimezone(LOCAL_ZONE).date()
-        for slot in _slots_from(day):
-            key = (specialist.id, slot.start)
-            if slot.start > after and key not in self._taken:
-                self._taken.add(key)
+    def take(self, specialist: Actor, station_id: int, after: datetime) -> Span:
+        """The first slot after a moment at which both a specialist and a station are free."""
+        for slot in _slots_from(after.astimezone(LOCAL_ZONE).date()):
+            keys = {("person", specialist.id, slot.start), ("station", station_id, slot.start)}
+            if slot.start > after and not keys & self._taken:
+                self._taken |= keys
                 return Span(slot.start.astimezone(UTC), slot.end.astimezone(UTC))
         raise LookupError("a week without a free slot")
 

@@ -36,7 +36,10 @@ class Commune(SQLModel, table=True):
 
 
 class Facility(SQLModel, table=True):
-    """A health station, a hospital or the department of health."""
+    """A health station, a hospital or the department of health.
+
+    `rooms` is how many people can be in a remote consultation there at once.
+    """
 
     __tablename__ = "facility"
 
@@ -49,6 +52,7 @@ class Facility(SQLModel, table=True):
     commune_code: str | None = Field(default=None, foreign_key="commune.code")
     phone: str = Field(default="", max_length=20)
     is_active: bool = True
+    rooms: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
 
 
 class Department(SQLModel, table=True):

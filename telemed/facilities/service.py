@@ -108,15 +108,26 @@ async def find_specialty(work: UnitOfWork, code: str) -> Specialty | None:
 
 
 async def change_facility(
-    work: UnitOfWork, actor: Actor, uid: str, *, name: str, phone: str, is_active: bool
+    work: UnitOfWork,
+    actor: Actor,
+    uid: str,
+    *,
+    name: str,
+    phone: str,
+    is_active: bool,
+    rooms: int | None = None,
 ) -> Facility:
-    """Correct the name or the phone of a facility, close it or open it again."""
+    """Correct the name, phone or rooms of a facility, close it or open it again.
+
+    Appointments that were made while there were more rooms stay.
+    """
     require(actor, Action.FACILITY_WRITE)
     facility = await get_facility_by_uid(work, uid)
     facility.name = _name(name, longest=120)
     facility.folded_name = fold(facility.name)
     facility.phone = parse_phone(phone)
     facility.is_active = is_active
+    facility.rooms = facility.rooms if rooms is None else rooms
     work.session.add(facility)
     await work.session.flush()
     work.audit(AuditTag.FACILITY_CHANGE, actor, f"facility:{uid}", is_active=is_active)

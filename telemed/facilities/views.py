@@ -9,7 +9,7 @@ from pydantic import Field
 
 from telemed.accounts.permissions import Action
 from telemed.core.errors import N_, Invalid
-from telemed.facilities.models import FacilityKind
+from telemed.facilities.models import Facility, FacilityKind
 from telemed.facilities.service import (
     add_department,
     add_specialty,
@@ -39,6 +39,7 @@ _SPECIALTIES = "/admin/specialties"
 _ONE = "admin/facility.html"
 _SPECIALTY_PAGE = "admin/specialties.html"
 LARGEST_KEY = 2**31 - 1
+MOST_ROOMS = 9
 Name = Annotated[str, Field(max_length=200)]
 
 
@@ -48,6 +49,7 @@ class FacilityForm(Body):
     name: Name = ""
     phone: Annotated[str, Field(max_length=40)] = ""
     is_active: bool = False
+    rooms: Annotated[int, Field(ge=1, le=MOST_ROOMS)] | None = None
 
 
 class DepartmentForm(Body):
@@ -88,15 +90,16 @@ async def _context(request: web.Request) -> dict[str, Any]:
 async def show(request: web.Request) -> web.Response:
     """One facility with its departments."""
     context = await _context(request)
-    place = context["facility"]
-    values = {"name": place.name, "phone": place.phone, "is_active": place.is_active}
-    return page(request, _ONE, errors={}, values=values, **context)
+    return page(request, _ONE, errors={}, values=_known(context["facility"]), **context)
+
+
+def _known(place: Facility) -> dict[str, Any]:
+    return place.model_dump(include={"name", "phone", "is_active", "rooms"})
 
 
 async def _again(request: web.Request, error: Invalid, values: Values) -> web.Response:
     context = await _context(request)
-    place = context["facility"]
-    known = {"name": place.name, "phone": place.phone, "is_active": place.is_active}
+    known = _known(context["facility"])
     # The form of the departments does not carry what the form above it shows.
     shown = known if "department_name" in values else {"name": "", "phone": "", **values}
     shown.setdefault("is_active", False)
@@ -115,6 +118,7 @@ async def change(request: web.Request) -> web.Response:
         name=form.name,
         phone=form.phone,
         is_active=form.is_active,
+        rooms=form.rooms,
     )
     return see_other(request, _LIST, notice="facility_saved")
 

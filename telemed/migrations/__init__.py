@@ -26,6 +26,7 @@ _MODELS = (
     "telemed.consults.models",
     "telemed.imaging.models",
     "telemed.scheduling.models",
+    "telemed.scheduling.duty.models",
     "telemed.sessions.models",
     "telemed.sessions.quality.models",
     "telemed.sessions.link.models",

@@ -16,13 +16,17 @@ REFRESH: Final = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class Entry:
-    """One booked time; `words` are what the calendar shows, in the language of its owner."""
+    """One booked time; `words` are what the calendar shows, in the language of its owner.
+
+    `changes` counts how often it has changed: programs keep what has the highest number.
+    """
 
     uid: str
     url: str
     start: datetime
     end: datetime
-    made_at: datetime
+    changed_at: datetime
+    changes: int
     is_cancelled: bool
     words: str
     place: str
@@ -45,14 +49,13 @@ def to_ics(name: str, entries: Iterable[Entry], host: str) -> bytes:
 def _event(entry: Entry, host: str) -> Event:
     event = Event()
     event.add("uid", f"{entry.uid}@{host}")
-    event.add("dtstamp", entry.made_at)
+    event.add("dtstamp", entry.changed_at)
     event.add("dtstart", entry.start)
     event.add("dtend", entry.end)
     event.add("summary", entry.words)
     event.add("location", entry.place)
     event.add("url", entry.url)
     event.add("status", "CANCELLED" if entry.is_cancelled else "CONFIRMED")
-    # A cancellation replaces what programs have kept; a booking is never changed otherwise.
-    event.add("sequence", int(entry.is_cancelled))
+    event.add("sequence", entry.changes)
     event.add("class", "PRIVATE")
     return event

@@ -18,7 +18,7 @@ from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import Missing
 from telemed.facilities.models import Facility
-from telemed.scheduling.models import Booking, CalendarFeed
+from telemed.scheduling.models import Booking, BookingState, CalendarFeed
 
 TOKEN_BYTES = 24
 DAYS_BACK = 30
@@ -109,6 +109,7 @@ async def _rows(work: UnitOfWork, owner: Actor) -> list[FeedRow]:
         .join(specialist, col(specialist.id) == col(Booking.specialist_id))
         .join(Facility, col(Facility.id) == col(Booking.station_id))
         .where(
+            col(Booking.state) != BookingState.HELD,
             col(Booking.start_at) >= now - timedelta(days=DAYS_BACK),
             col(Booking.start_at) < now + timedelta(days=DAYS_AHEAD),
             or_(

@@ -1,4 +1,4 @@
-"""Queries of hours and bookings, each for the actor who asks."""
+"""Queries of bookings, each for the actor who asks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
@@ -18,7 +18,7 @@ from telemed.core.db import UnitOfWork
 from telemed.core.errors import Missing
 from telemed.facilities.models import Facility
 from telemed.patients.models import Patient
-from telemed.scheduling.models import Booking, BookingState, WeeklyHours
+from telemed.scheduling.models import Booking, BookingState
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,25 @@ class BookingRow:
     station: Facility
 
 
-async def list_hours(work: UnitOfWork, specialist_id: int) -> list[WeeklyHours]:
-    """The weekly hours of a specialist in the order of the week."""
-    query = select(WeeklyHours).where(col(WeeklyHours.person_id) == specialist_id)
-    order = query.order_by(col(WeeklyHours.weekday), col(WeeklyHours.start_minute))
-    return list((await work.session.exec(order)).all())
-
-
 async def list_taken(
-    work: UnitOfWork, specialist_id: int, patient_id: int, start: datetime, end: datetime
+    work: UnitOfWork, consult: Consult, start: datetime, end: datetime
 ) -> Sequence[Booking]:
-    """Bookings of the specialist or the patient that touch a span."""
+    """What takes time of the specialist, the patient or the station of a case, in a span."""
     query = select(Booking).where(
-        col(Booking.state) == BookingState.BOOKED,
-        or_(col(Booking.specialist_id) == specialist_id, col(Booking.patient_id) == patient_id),
+        _takes_time(work),
+        or_(
+            col(Booking.specialist_id) == consult.assigned_id,
+            col(Booking.patient_id) == consult.patient_id,
+            col(Booking.station_id) == consult.station_id,
+        ),
         col(Booking.start_at) < end,
         col(Booking.end_at) > start,
     )
     return (await work.session.exec(query)).all()
+
+
+def _takes_time(work: UnitOfWork) -> ColumnElement[bool]:
+    return or_(col(Booking.state) == BookingState.BOOKED, col(Booking.held_until) > work.now())
 
 
 async def list_bookings(
@@ -100,6 +101,14 @@ async def find_current(work: UnitOfWork, consult: Consult) -> Booking | None:
     if consult.state is not ConsultState.SCHEDULED:
         query = query.where(col(Booking.end_at) > work.now())
     return (await work.session.exec(query.order_by(col(Booking.start_at).desc()))).first()
+
+
+async def find_hold(work: UnitOfWork, consult: Consult) -> Booking | None:
+    """The time that is held for a case now."""
+    query = select(Booking).where(
+        col(Booking.consult_id) == consult.id, col(Booking.held_until) > work.now()
+    )
+    return (await work.session.exec(query)).first()
 
 
 async def get_booking(work: UnitOfWork, uid: str) -> tuple[Booking, Consult]:

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from aiohttp import ETag, web
-from pydantic import AwareDatetime, Field, create_model
+from pydantic import AwareDatetime, Field
 from yarl import URL
 
 from telemed.accounts.permissions import Action, Role
-from telemed.core.errors import N_, FieldError, Invalid
+from telemed.core.errors import N_
 from telemed.keys import LOCALE, SETTINGS, WORK, signed_in
 from telemed.scheduling import feeds, service
-from telemed.scheduling.availability import SLOT_CHOICES, Hours, format_clock, parse_clock
 from telemed.scheduling.calendar import Entry, to_ics
 from telemed.scheduling.models import BookingState
-from telemed.web.parsing import Body, Day, read_body, read_form, read_query
-from telemed.web.rendering import add_notices, invalid_page, page, saying, see_other
-from telemed.web.routing import Routes, Values
+from telemed.web.parsing import Body, Day, read_body, read_query
+from telemed.web.rendering import add_notices, page, saying, see_other
+from telemed.web.routing import Routes
 
 routes = Routes()
 ICS = "text/calendar"
-ROWS = 10
 LONGEST_VIEW = 14
-add_notices({"hours_saved": N_("Đã lưu giờ nhận hẹn"), "booked": N_("Đã đặt lịch")})
-add_notices({"booking_cancelled": N_("Đã hủy lịch")})
-add_notices({"feed_revoked": N_("Địa chỉ lịch đã hủy. Máy nào còn giữ cũng không đọc được nữa.")})
+add_notices(
+    {
+        "booked": N_("Đã đặt lịch"),
+        "held": N_("Đã giữ giờ này. Hỏi lại rồi đặt lịch."),
+        "hold_dropped": N_("Đã bỏ giữ giờ"),
+        "moved": N_("Đã dời lịch. Bên kia được báo ngay."),
+        "booking_cancelled": N_("Đã hủy lịch"),
+        "feed_revoked": N_("Địa chỉ lịch đã hủy. Máy nào còn giữ cũng không đọc được nữa."),
+    }
+)
 
 
 class ScheduleQuery(Body):
@@ -38,15 +42,6 @@ class ScheduleQuery(Body):
 
     day: Day | None = None
     days: Annotated[int, Field(ge=1, le=LONGEST_VIEW)] = 7
-
-
-_CELLS = {"weekday": 1, "start": 5, "end": 5, "slot": 3}
-_HOURS_FIELDS: dict[str, Any] = {
-    f"{name}_{row}": (Annotated[str, Field(max_length=length)], "")
-    for row in range(ROWS)
-    for name, length in _CELLS.items()
-}
-HoursForm = create_model("HoursForm", __base__=Body, **_HOURS_FIELDS)
 
 
 class BookForm(Body):
@@ -72,70 +67,12 @@ async def schedule(request: web.Request) -> web.Response:
         request,
         "scheduling/schedule.html",
         days=days,
+        first=first,
         today=service.today_of(work.now()),
         earlier=first - timedelta(days=query.days),
         later=first + timedelta(days=query.days),
         has_hours=Role.SPECIALIST in actor.roles,
     )
-
-
-def _typed(hours: Sequence[Hours]) -> dict[str, str]:
-    cells = {}
-    for row, span in enumerate(hours):
-        cells[f"weekday_{row}"] = str(span.weekday)
-        cells[f"start_{row}"] = format_clock(span.start_minute)
-        cells[f"end_{row}"] = format_clock(span.end_minute)
-        cells[f"slot_{row}"] = str(span.slot_minutes)
-    return cells
-
-
-def _hours_context(cells: Values) -> dict[str, Any]:
-    slots = [(str(minutes), str(minutes)) for minutes in SLOT_CHOICES]
-    return {"cells": cells, "slots": slots, "row_count": ROWS}
-
-
-@routes.get("/schedule/hours", Action.HOURS_WRITE)
-async def edit_hours(request: web.Request) -> web.Response:
-    """The weekly hours of whoever is signed in."""
-    hours = await service.weekly_hours(request[WORK], signed_in(request).id)
-    return page(request, "scheduling/hours.html", errors={}, **_hours_context(_typed(hours)))
-
-
-async def _hours_again(request: web.Request, error: Invalid, values: Values) -> web.Response:
-    return invalid_page(request, "scheduling/hours.html", error, **_hours_context(values))
-
-
-@routes.post("/schedule/hours", Action.HOURS_WRITE, on_invalid=_hours_again)
-async def save_hours(request: web.Request) -> web.Response:
-    """Replace the weekly hours."""
-    cells = (await read_form(request, HoursForm)).model_dump()
-    await service.set_hours(request[WORK], signed_in(request), _read_hours(cells))
-    return see_other(request, "/schedule", notice="hours_saved")
-
-
-def _read_hours(cells: Values) -> list[Hours]:
-    """The rows that are not empty. Raises Invalid naming every time that is none."""
-    hours, faults = list[Hours](), list[FieldError]()
-    for row in range(ROWS):
-        start, end = f"start_{row}", f"end_{row}"
-        if not (cells[start] or cells[end]):
-            continue
-        times = []
-        for name in (start, end):
-            try:
-                times.append(parse_clock(cells[name], name))
-            except Invalid as error:
-                faults += error.fields
-        if len(times) == 2:
-            weekday, slot = _whole(cells[f"weekday_{row}"]), _whole(cells[f"slot_{row}"] or "30")
-            hours.append(Hours(weekday, times[0], times[1], slot, row))
-    if faults:
-        raise Invalid.of(faults)
-    return hours
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else -1
 
 
 @routes.post("/consults/{uid}/bookings", Action.BOOKING_WRITE)
@@ -145,6 +82,40 @@ async def book(request: web.Request) -> web.Response:
     form = await read_body(request, BookForm)
     await service.book(request[WORK], signed_in(request), uid, form.start)
     return see_other(request, f"/consults/{uid}", notice="booked")
+
+
+@routes.post("/consults/{uid}/holds", Action.BOOKING_WRITE)
+async def hold(request: web.Request) -> web.Response:
+    """Keep a free slot for a case while somebody asks whether it suits."""
+    uid = request.match_info["uid"]
+    form = await read_body(request, BookForm)
+    await service.hold(request[WORK], signed_in(request), uid, form.start)
+    return see_other(request, f"/consults/{uid}", notice="held")
+
+
+@routes.post("/bookings/{uid}/confirm", Action.BOOKING_WRITE)
+async def confirm(request: web.Request) -> web.Response:
+    """Book what is held."""
+    uid = request.match_info["uid"]
+    consult = await service.confirm(request[WORK], signed_in(request), uid)
+    return see_other(request, f"/consults/{consult.uid}", notice="booked")
+
+
+@routes.post("/bookings/{uid}/let-go", Action.BOOKING_WRITE)
+async def let_go(request: web.Request) -> web.Response:
+    """Hold a slot no longer."""
+    uid = request.match_info["uid"]
+    consult = await service.let_go(request[WORK], signed_in(request), uid)
+    return see_other(request, f"/consults/{consult.uid}", notice="hold_dropped")
+
+
+@routes.post("/bookings/{uid}/move", Action.BOOKING_WRITE)
+async def move(request: web.Request) -> web.Response:
+    """Another time for an appointment."""
+    form = await read_body(request, BookForm)
+    uid = request.match_info["uid"]
+    consult = await service.move(request[WORK], signed_in(request), uid, form.start)
+    return see_other(request, f"/consults/{consult.uid}", notice="moved")
 
 
 @routes.post("/bookings/{uid}/cancel", Action.BOOKING_WRITE)
@@ -193,7 +164,8 @@ async def calendar(request: web.Request) -> web.Response:
             url=str(origin.with_path(f"/consults/{row.consult_uid}")),
             start=row.booking.start_at,
             end=row.booking.end_at,
-            made_at=row.booking.created_at,
+            changed_at=row.booking.changed_at or row.booking.created_at,
+            changes=row.booking.moves + (row.booking.state is BookingState.CANCELLED),
             is_cancelled=row.booking.state is BookingState.CANCELLED,
             words=say(N_("Hội chẩn từ xa")),
             place=f"{row.station} · {row.specialist}",

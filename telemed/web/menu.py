@@ -50,6 +50,7 @@ _TRAINER = (
 _COORDINATOR = (
     ("/home", "home", N_("Trang đầu"), Action.HOME),
     ("/worklist", "list", N_("Chờ nhận"), Action.WORKLIST),
+    ("/duty", "calendar", N_("Lịch trực"), Action.SCHEDULE_READ),
     ("/training/rotations", "users", N_("Luân phiên"), Action.ROTATION_READ),
     ("/training/sessions", "book", N_("Chuyển giao"), Action.TRANSFER_READ),
 )

@@ -14,7 +14,9 @@ from telemed.core.errors import Invalid
 from telemed.scheduling.availability import (
     DAY_MINUTES,
     SLOT_CHOICES,
+    Availability,
     Hours,
+    Rooms,
     Span,
     check_hours,
     format_clock,
@@ -24,6 +26,7 @@ from telemed.scheduling.availability import (
 )
 
 MONDAY = date(2026, 11, 23)
+ONE_ROOM = Rooms(1)
 hours = st.builds(
     Hours,
     weekday=st.integers(0, 6),
@@ -57,7 +60,7 @@ def local(day: int, hour: int, minute: int = 0) -> datetime:
 def test_a_free_slot_lies_ahead_inside_the_hours_and_touches_nothing(
     week: list[Hours], taken: list[Span], now: datetime, days: int
 ) -> None:
-    free = free_slots(week, taken, first=MONDAY, days=days, now=now)
+    free = free_slots(Availability(week), taken, ONE_ROOM, first=MONDAY, days=days, now=now)
     for slot in free:
         start, end = slot.start.astimezone(LOCAL_ZONE), slot.end.astimezone(LOCAL_ZONE)
         minute = start.hour * 60 + start.minute
@@ -76,8 +79,8 @@ def test_a_free_slot_lies_ahead_inside_the_hours_and_touches_nothing(
 @given(st.lists(hours, max_size=8), st.lists(spans, max_size=12))
 def test_what_is_taken_takes_away_and_adds_nothing(week: list[Hours], taken: list[Span]) -> None:
     now = local(20, 0)
-    everything = free_slots(week, (), first=MONDAY, days=14, now=now)
-    left = free_slots(week, taken, first=MONDAY, days=14, now=now)
+    everything = free_slots(Availability(week), (), ONE_ROOM, first=MONDAY, days=14, now=now)
+    left = free_slots(Availability(week), taken, ONE_ROOM, first=MONDAY, days=14, now=now)
     gone = [slot for slot in everything if slot not in left]
     assert [slot for slot in everything if slot in left] == left
     assert all(any(slot.overlaps(other) for other in taken) for slot in gone)
@@ -106,7 +109,7 @@ def test_a_slot_that_has_begun_is_not_offered() -> None:
     starts = [
         slot.start
         for now in (local(23, 7, 59), local(23, 8), local(23, 8, 30))
-        for slot in free_slots(week, (), first=MONDAY, days=1, now=now)
+        for slot in free_slots(Availability(week), (), ONE_ROOM, first=MONDAY, days=1, now=now)
     ]
     assert starts == [local(23, 8), local(23, 8, 30), local(23, 8, 30)]
 
@@ -174,3 +177,58 @@ def test_hours_that_cannot_be_are_refused_in_their_row(
 )
 def test_hours_that_can_be_are_taken(week: list[Hours]) -> None:
     check_hours(week)
+
+
+# --- single days, leave, rooms -------------------------------------------------------------------
+
+
+days_of_the_week = st.dates(MONDAY, MONDAY + timedelta(days=13))
+leaves = st.builds(
+    lambda first, length: (first, first + timedelta(days=length)),
+    days_of_the_week,
+    st.integers(0, 5),
+)
+
+
+@given(
+    st.lists(hours, max_size=6),
+    st.dictionaries(days_of_the_week, st.lists(hours, min_size=1, max_size=3), max_size=4),
+    st.lists(leaves, max_size=3),
+    days_of_the_week,
+)
+def test_leave_comes_before_the_day_and_the_day_before_the_week(
+    week: list[Hours],
+    days: dict[date, list[Hours]],
+    leave: list[tuple[date, date]],
+    day: date,
+) -> None:
+    slots = Availability(week, days, leave).slots(day)
+    if any(first <= day <= last for first, last in leave):
+        assert slots == []
+    else:
+        assert slots == slots_of_day(days.get(day, week), day)
+
+
+room_numbers = st.integers(1, 4)
+
+
+@given(st.integers(1, 3), st.lists(st.tuples(room_numbers, spans), max_size=10), spans)
+def test_a_free_room_is_one_of_the_station_in_which_nobody_is(
+    count: int, taken: list[tuple[int, Span]], wanted: Span
+) -> None:
+    busy = {room for room, other in taken if other.overlaps(wanted)}
+    free = Rooms(count, taken).free(wanted)
+    if free is None:
+        assert set(range(1, count + 1)) <= busy
+    else:
+        assert free not in busy
+        assert set(range(1, free)) <= busy
+        assert free <= count
+
+
+def test_where_every_room_is_taken_nothing_is_free() -> None:
+    week = [Hours(0, 8 * 60, 9 * 60, 30)]
+    rooms = Rooms(1, [(1, Span(local(23, 8), local(23, 8, 15)))])
+    now = local(23, 7)
+    free = free_slots(Availability(week), (), rooms, first=MONDAY, days=1, now=now)
+    assert [slot.start for slot in free] == [local(23, 8, 30)]

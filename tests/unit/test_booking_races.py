@@ -20,7 +20,8 @@ from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import TelemedError
 from telemed.core.events import list_events
-from telemed.scheduling import service
+from telemed.facilities.models import Facility
+from telemed.scheduling import service, working_hours
 from telemed.scheduling.availability import Hours
 from telemed.scheduling.models import Booking
 from tests.factories import Case, Factory
@@ -44,8 +45,10 @@ async def _try(database: Database, attempt: Attempt) -> str:
     return "done"
 
 
-async def _cases(database: Database, *, same_patient: bool) -> list[Case]:
-    """Fifty cases: of one specialist, or of one patient with many specialists."""
+async def _cases(
+    database: Database, *, same_patient: bool = False, same_station: bool = False
+) -> list[Case]:
+    """Fifty cases: of one specialist; of one patient or of one station with many specialists."""
     async with database.work() as work:
         make = Factory(work)
         specialty = await make.specialty()
@@ -53,7 +56,7 @@ async def _cases(database: Database, *, same_patient: bool) -> list[Case]:
         cases = [first]
         for _ in range(HANDS - 1):
             specialist = first.specialist
-            if same_patient:
+            if same_patient or same_station:
                 specialist = await make.actor(Role.SPECIALIST, specialty=specialty)
             case = await make.case(
                 ConsultState.ACCEPTED, doctor=first.doctor, specialist=specialist
@@ -63,16 +66,17 @@ async def _cases(database: Database, *, same_patient: bool) -> list[Case]:
                 work.session.add(case.consult)
             cases.append(case)
         for specialist in {case.specialist for case in cases}:
-            await service.set_hours(work, specialist, EVERY_MORNING)
+            await working_hours.set_hours(work, specialist, EVERY_MORNING)
     return cases
 
 
 async def overlaps(database: Database) -> int:
     join = (
         "SELECT count(*) FROM booking a JOIN booking b ON a.id < b.id"
-        " AND (a.specialist_id = b.specialist_id OR a.patient_id = b.patient_id)"
+        " AND (a.specialist_id = b.specialist_id OR a.patient_id = b.patient_id"
+        " OR (a.station_id = b.station_id AND a.room = b.room))"
         " AND a.start_at < b.end_at AND b.start_at < a.end_at"
-        " WHERE a.state = 'booked' AND b.state = 'booked'"
+        " WHERE a.state <> 'cancelled' AND b.state <> 'cancelled'"
     )
     async with database.engine.connect() as connection:
         return int((await connection.execute(text(join))).scalar_one())
@@ -101,8 +105,66 @@ async def test_of_fifty_bookings_of_one_time_one_wins(
     assert await overlaps(database) == 0
 
 
+async def test_of_fifty_bookings_of_one_room_as_many_win_as_there_are_rooms(
+    database: Database,
+) -> None:
+    cases = await _cases(database, same_station=True)
+    async with database.work() as work:
+        station = await work.session.get_one(Facility, cases[0].consult.station_id)
+        station.rooms = 3
+        work.session.add(station)
+
+    def attempt_of(case: Case) -> Attempt:
+        return lambda work: book(work, case)
+
+    outcomes = await asyncio.gather(*(_try(database, attempt_of(case)) for case in cases))
+    assert Counter(outcomes) == {"done": 3, "room_taken": HANDS - 3}
+    assert await overlaps(database) == 0
+
+
+async def test_of_fifty_holds_of_one_time_one_wins_and_is_booked_once(database: Database) -> None:
+    cases = await _cases(database)
+
+    def hold_of(case: Case) -> Attempt:
+        return lambda work: service.hold(work, case.doctor, case.consult.uid, TOMORROW)
+
+    outcomes = await asyncio.gather(*(_try(database, hold_of(case)) for case in cases))
+    assert Counter(outcomes) == {"done": 1, "slot_taken": HANDS - 1}
+    winner = cases[outcomes.index("done")]
+    async with database.read() as work:
+        (held,) = (await work.session.exec(select(Booking))).all()
+
+    def confirm(work: UnitOfWork) -> Awaitable[object]:
+        return service.confirm(work, winner.doctor, held.uid)
+
+    confirmed = await asyncio.gather(*(_try(database, confirm) for _ in range(HANDS)))
+    assert confirmed.count("done") == 1
+
+
+async def test_fifty_who_move_to_one_time_are_not_there_together(database: Database) -> None:
+    cases = (await _cases(database))[:7]
+    async with database.work() as work:
+        bookings = [
+            await book(work, case, TOMORROW + timedelta(minutes=30 * number))
+            for number, case in enumerate(cases)
+        ]
+    to = TOMORROW + timedelta(days=1)
+
+    def move(number: int) -> Attempt:
+        case, booking = cases[number % 7], bookings[number % 7]
+        return lambda work: service.move(work, case.doctor, booking.uid, to)
+
+    outcomes = await asyncio.gather(*(_try(database, move(number)) for number in range(HANDS)))
+    assert "done" in outcomes
+    assert await overlaps(database) == 0
+    async with database.read() as work:
+        starts = (await work.session.exec(select(Booking.start_at))).all()
+    assert starts.count(to) == 1
+    assert len(starts) == 7
+
+
 async def test_fifty_bookings_of_one_case_are_one_appointment(database: Database) -> None:
-    (case, *_) = await _cases(database, same_patient=False)
+    (case, *_) = await _cases(database)
     at = [TOMORROW + timedelta(days=number % 10) for number in range(HANDS)]
 
     def attempt_at(start: datetime) -> Attempt:
@@ -115,7 +177,7 @@ async def test_fifty_bookings_of_one_case_are_one_appointment(database: Database
 
 
 async def test_different_times_are_booked_side_by_side(database: Database) -> None:
-    cases = await _cases(database, same_patient=False)
+    cases = await _cases(database)
     morning = [TOMORROW + timedelta(minutes=30 * number) for number in range(7)]
 
     def attempt_of(case: Case, start: datetime) -> Attempt:
@@ -128,7 +190,7 @@ async def test_different_times_are_booked_side_by_side(database: Database) -> No
 
 
 async def test_fifty_cancellations_are_one(database: Database) -> None:
-    (case, *_) = await _cases(database, same_patient=False)
+    (case, *_) = await _cases(database)
     async with database.work() as work:
         booking = await book(work, case)
 
@@ -144,12 +206,12 @@ async def test_fifty_cancellations_are_one(database: Database) -> None:
     assert facts == ["consult_scheduled", "consult_unscheduled"]
 
 
-@pytest.mark.parametrize("shared", ["specialist_id", "patient_id"])
+@pytest.mark.parametrize("shared", ["specialist_id", "patient_id", "station_id"])
 async def test_the_database_itself_refuses_two_at_once(
     database: Database, work: UnitOfWork, make: Factory, shared: str
 ) -> None:
     case = await make.case(ConsultState.ACCEPTED)
-    await service.set_hours(work, case.specialist, EVERY_MORNING)
+    await working_hours.set_hours(work, case.specialist, EVERY_MORNING)
     first = await book(work, case)
     other = await make.case(ConsultState.ACCEPTED)
     await work.commit()

@@ -17,7 +17,7 @@ from telemed.consults.lifecycle import ConsultState
 from telemed.core.clock import FakeClock
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import Missing
-from telemed.scheduling import feeds, service
+from telemed.scheduling import feeds, service, working_hours
 from telemed.scheduling.availability import Hours
 from telemed.scheduling.calendar import Entry, to_ics
 from telemed.scheduling.models import BookingState, CalendarFeed
@@ -32,7 +32,8 @@ ENTRY = Entry(
     url="https://telemed.example/consults/c",
     start=AT,
     end=AT + timedelta(minutes=30),
-    made_at=AT,
+    changed_at=AT,
+    changes=0,
     is_cancelled=False,
     words="Hội chẩn từ xa",
     place="Trạm Mường Pồn · BS Nội A",
@@ -53,7 +54,7 @@ def test_a_booked_time_is_an_event_that_programs_understand() -> None:
 
 def test_a_cancelled_time_replaces_what_a_program_has_kept() -> None:
     read = Calendar.from_ical(
-        to_ics("Lịch", [replace(ENTRY, is_cancelled=True)], "telemed.example")
+        to_ics("Lịch", [replace(ENTRY, is_cancelled=True, changes=1)], "telemed.example")
     )
 
     (event,) = read.walk("VEVENT")
@@ -73,7 +74,7 @@ def test_names_never_break_out_of_their_line(name: str, lines: int) -> None:
 
 async def booked(work: UnitOfWork, make: Factory) -> Case:
     case = await make.case(ConsultState.ACCEPTED)
-    await service.set_hours(work, case.specialist, MORNINGS)
+    await working_hours.set_hours(work, case.specialist, MORNINGS)
     await service.book(work, case.doctor, case.consult.uid, AT)
     return case
 

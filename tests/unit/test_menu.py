@@ -15,6 +15,7 @@ DOORS = {
     "/patients": Action.PATIENT_SEARCH,
     "/worklist": Action.WORKLIST,
     "/schedule": Action.SCHEDULE_READ,
+    "/duty": Action.SCHEDULE_READ,
     "/history": Action.HISTORY_SEARCH,
     "/training/sessions": Action.TRANSFER_READ,
     "/training/rotations": Action.ROTATION_READ,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from telemed.core.audit import AuditTag
+from telemed.core.columns import UtcDateTime
 from telemed.core.db import Database
 from telemed.migrations import all_metadata, bring_to, is_current, migrate
 from tests.servers import Postgres
@@ -136,4 +138,43 @@ async def test_the_audit_chain_keeps_its_rows_and_its_guards_when_new_acts_are_n
     with pytest.raises(IntegrityError):
         async with database.engine.begin() as connection:
             await connection.execute(text(ACT), made_up)
+    await database.close()
+
+
+BEFORE = text(
+    "INSERT INTO booking (uid, consult_id, specialist_id, patient_id, station_id, start_at, end_at,"
+    " state, booked_by_id, reason, created_at) VALUES (:uid, 1, :specialist, :patient, :station,"
+    " :start, :end, :state, 1, '', '2026-11-20 02:00:00')"
+).bindparams(bindparam("start", type_=UtcDateTime), bindparam("end", type_=UtcDateTime))
+PLACE = (
+    "INSERT INTO facility (id, uid, kind, code, name, folded_name, phone, is_active)"
+    " VALUES (:id, :uid, 'station', :uid, 'A', 'a', '', true)"
+)
+
+
+async def test_those_who_were_booked_at_one_station_together_get_rooms_of_their_own(
+    empty_url: str,
+) -> None:
+    database = Database(empty_url)
+    day = datetime(2026, 11, 24, tzinfo=UTC)
+    spans = [(8, 9, "booked"), (8, 9, "booked"), (8, 9, "cancelled"), (9, 10, "booked")]
+    async with database.engine.begin() as connection:
+        await connection.run_sync(bring_to, "0006")
+        if connection.dialect.name == "postgresql":
+            # Who they are is of no matter here.
+            await connection.execute(text("SET session_replication_role = replica"))
+        else:
+            await connection.execute(text("PRAGMA defer_foreign_keys = ON"))
+        for station in (1, 2):
+            await connection.execute(text(PLACE), {"id": station, "uid": f"s{station}"})
+        for number, (start, end, state) in enumerate(spans):
+            row = {"uid": f"b{number}", "specialist": number, "patient": number, "station": 1}
+            times = {"start": day.replace(hour=start), "end": day.replace(hour=end)}
+            await connection.execute(BEFORE, row | times | {"state": state})
+        await connection.run_sync(bring_to)
+        rooms = await connection.execute(text("SELECT uid, room FROM booking ORDER BY uid"))
+        assert list(rooms.all()) == [("b0", 1), ("b1", 2), ("b2", 1), ("b3", 1)]
+        counts = await connection.execute(text("SELECT id, rooms FROM facility ORDER BY id"))
+        assert list(counts.all()) == [(1, 2), (2, 1)]
+        await connection.rollback()
     await database.close()

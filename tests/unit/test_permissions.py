@@ -73,6 +73,7 @@ FUNCTIONS = {
     Action.SCHEDULE_READ: "CRSO",
     Action.HOURS_WRITE: "S",
     Action.BOOKING_WRITE: "CRS",
+    Action.DUTY_WRITE: "O",
     Action.ROTATION_READ: "CRSTO",
     Action.ROTATION_WRITE: "O",
     Action.TRANSFER_READ: "CRSTO",

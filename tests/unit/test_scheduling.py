@@ -14,7 +14,8 @@ from telemed.core.clock import LOCAL_ZONE, FakeClock
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Conflict, Denied, Invalid, Missing
 from telemed.core.events import list_events
-from telemed.scheduling import service
+from telemed.facilities.models import Facility
+from telemed.scheduling import service, working_hours
 from telemed.scheduling.availability import Hours
 from telemed.scheduling.models import Booking, BookingState
 from tests.factories import Case, Factory
@@ -26,7 +27,7 @@ TOMORROW = datetime(2026, 11, 24, 8, 30, tzinfo=LOCAL_ZONE)
 @pytest.fixture
 async def case(work: UnitOfWork, make: Factory) -> Case:
     case = await make.case(ConsultState.ACCEPTED)
-    await service.set_hours(work, case.specialist, EVERY_MORNING)
+    await working_hours.set_hours(work, case.specialist, EVERY_MORNING)
     return case
 
 
@@ -44,10 +45,10 @@ async def starts(work: UnitOfWork, case: Case) -> list[datetime]:
 
 async def test_hours_are_replaced_as_a_whole_and_on_record(work: UnitOfWork, make: Factory) -> None:
     specialist = await make.actor(Role.SPECIALIST)
-    await service.set_hours(work, specialist, EVERY_MORNING)
-    await service.set_hours(work, specialist, [Hours(2, 60, 120, 15), Hours(0, 60, 120, 60)])
+    await working_hours.set_hours(work, specialist, EVERY_MORNING)
+    await working_hours.set_hours(work, specialist, [Hours(2, 60, 120, 15), Hours(0, 60, 120, 60)])
     await work.commit()
-    assert await service.weekly_hours(work, specialist.id) == [
+    assert await working_hours.weekly_hours(work, specialist.id) == [
         Hours(0, 60, 120, 60),
         Hours(2, 60, 120, 15),
     ]
@@ -59,24 +60,24 @@ async def test_hours_that_cannot_be_leave_the_old_ones(
     database: Database, make: Factory, work: UnitOfWork
 ) -> None:
     specialist = await make.actor(Role.SPECIALIST)
-    await service.set_hours(work, specialist, EVERY_MORNING)
+    await working_hours.set_hours(work, specialist, EVERY_MORNING)
     await work.commit()
 
     async def overlap() -> None:
         async with database.work() as other:
-            await service.set_hours(other, specialist, [Hours(0, 0, 60), Hours(0, 30, 90)])
+            await working_hours.set_hours(other, specialist, [Hours(0, 0, 60), Hours(0, 30, 90)])
 
     with pytest.raises(Invalid):
         await overlap()
     async with database.read() as other:
-        assert len(await service.weekly_hours(other, specialist.id)) == 7
+        assert len(await working_hours.weekly_hours(other, specialist.id)) == 7
 
 
 @pytest.mark.parametrize("role", [Role.COMMUNE_DOCTOR, Role.TRAINER, Role.COORDINATOR])
 async def test_only_specialists_have_hours(work: UnitOfWork, make: Factory, role: Role) -> None:
     actor = await make.actor(role)
     with pytest.raises(Denied):
-        await service.set_hours(work, actor, [])
+        await working_hours.set_hours(work, actor, [])
 
 
 # --- booking ---------------------------------------------------------------------------------
@@ -103,7 +104,8 @@ async def test_either_side_books_and_the_case_is_scheduled(
     (event,) = await list_events(work, f"consult:{case.consult.uid}")
     assert event.kind == "consult_scheduled"
     schedule = await service.schedule_of(work, case.doctor, case.consult)
-    assert (schedule.booking, schedule.slots) == (booking, ())
+    assert schedule.booking == booking
+    assert TOMORROW not in [slot.start for slot in schedule.slots]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,7 @@ async def test_only_a_case_in_hand_is_booked(
     work: UnitOfWork, make: Factory, state: ConsultState
 ) -> None:
     case = await make.case(state)
-    await service.set_hours(work, case.specialist, EVERY_MORNING)
+    await working_hours.set_hours(work, case.specialist, EVERY_MORNING)
     with pytest.raises((Conflict, Missing)):
         await book(work, case)
     assert (await work.session.exec(select(Booking))).all() == []
@@ -221,6 +223,134 @@ async def test_a_time_that_passed_without_a_meeting_can_still_be_given_up(
     assert case.consult.state is ConsultState.ACCEPTED
 
 
+# --- another time, a held time, a room -------------------------------------------------------
+
+LATER = TOMORROW + timedelta(days=1, hours=1)
+
+
+@pytest.mark.parametrize("side", ["doctor", "specialist"])
+async def test_either_side_moves_an_appointment_and_the_other_is_told(
+    work: UnitOfWork, case: Case, side: str, clock: FakeClock
+) -> None:
+    booking = await book(work, case)
+    clock.advance(timedelta(minutes=5))
+    await service.move(work, getattr(case, side), booking.uid, LATER)
+    assert (booking.start_at, booking.end_at) == (LATER, LATER + timedelta(minutes=30))
+    assert (booking.moves, booking.changed_at) == (1, clock.now())
+    assert case.consult.state is ConsultState.SCHEDULED
+    event = (await list_events(work, f"consult:{case.consult.uid}"))[-1]
+    assert (event.kind, event.data["start_at"]) == ("consult_moved", booking.start_at.isoformat())
+    assert TOMORROW in await starts(work, case)
+    await work.commit()
+    tags = (await work.session.exec(select(AuditRecord.tag))).all()
+    assert tags.count(AuditTag.BOOKING_MOVE) == 1
+
+
+async def test_a_move_by_less_than_its_own_length_is_not_in_its_own_way(
+    work: UnitOfWork, case: Case
+) -> None:
+    booking = await book(work, case)
+    await working_hours.set_hours(work, case.specialist, [Hours(1, 8 * 60 + 15, 12 * 60, 30)])
+    start = TOMORROW + timedelta(minutes=15)
+    await service.move(work, case.doctor, booking.uid, start)
+    assert booking.start_at == start
+
+
+async def test_nothing_is_moved_onto_what_is_taken_or_not_offered(
+    work: UnitOfWork, make: Factory, case: Case
+) -> None:
+    booking = await book(work, case)
+    other = await make.case(ConsultState.ACCEPTED, specialist=case.specialist)
+    await book(work, other, LATER)
+    with pytest.raises(Conflict):
+        await service.move(work, case.doctor, booking.uid, LATER)
+    with pytest.raises(Invalid):
+        await service.move(work, case.doctor, booking.uid, LATER.replace(hour=13))
+    with pytest.raises(Missing):
+        await service.move(work, other.doctor, booking.uid, LATER + timedelta(hours=1))
+    assert booking.start_at == TOMORROW
+    await service.cancel(work, case.doctor, booking.uid, "Bận")
+    with pytest.raises(Conflict) as refusal:
+        await service.move(work, case.doctor, booking.uid, LATER + timedelta(hours=1))
+    assert refusal.value.code == "booking_cancelled"
+
+
+async def test_a_held_time_is_nobody_elses_until_it_runs_out(
+    work: UnitOfWork, make: Factory, case: Case, clock: FakeClock
+) -> None:
+    held = await service.hold(work, case.doctor, case.consult.uid, TOMORROW)
+    assert case.consult.state is ConsultState.ACCEPTED
+    schedule = await service.schedule_of(work, case.doctor, case.consult)
+    assert (schedule.booking, schedule.hold) == (None, held)
+    other = await make.case(ConsultState.ACCEPTED, specialist=case.specialist)
+    assert TOMORROW not in await starts(work, other)
+    with pytest.raises(Conflict) as refusal:
+        await book(work, other)
+    assert refusal.value.code == "slot_taken"
+
+    clock.advance(service.HOLD)
+    assert (await service.schedule_of(work, case.doctor, case.consult)).hold is None
+    assert (await book(work, other)).start_at == TOMORROW
+    with pytest.raises((Conflict, Missing)):
+        await service.confirm(work, case.doctor, held.uid)
+
+
+async def test_a_held_time_is_booked_by_either_side(work: UnitOfWork, case: Case) -> None:
+    held = await service.hold(work, case.doctor, case.consult.uid, TOMORROW)
+    await service.confirm(work, case.specialist, held.uid)
+    assert (held.state, held.held_until) == (BookingState.BOOKED, None)
+    assert case.consult.state is ConsultState.SCHEDULED
+    with pytest.raises(Conflict):
+        await service.confirm(work, case.doctor, held.uid)
+
+
+async def test_a_case_holds_one_time_and_may_give_it_back(work: UnitOfWork, case: Case) -> None:
+    await service.hold(work, case.doctor, case.consult.uid, TOMORROW)
+    second = await service.hold(work, case.doctor, case.consult.uid, LATER)
+    assert TOMORROW in await starts(work, case)
+    await service.let_go(work, case.doctor, second.uid)
+    assert LATER in await starts(work, case)
+    assert (await work.session.exec(select(Booking))).all() == []
+    with pytest.raises(Missing):
+        await service.let_go(work, case.doctor, second.uid)
+
+
+async def test_whoever_books_gives_up_what_the_case_held(work: UnitOfWork, case: Case) -> None:
+    await service.hold(work, case.doctor, case.consult.uid, LATER)
+    booking = await book(work, case)
+    assert [each.uid for each in (await work.session.exec(select(Booking))).all()] == [booking.uid]
+
+
+async def test_a_case_that_leaves_its_specialist_holds_nothing(
+    work: UnitOfWork, case: Case
+) -> None:
+    await service.hold(work, case.doctor, case.consult.uid, TOMORROW)
+    await service.release_bookings(work, case.consult, "Chuyển khoa")
+    assert (await work.session.exec(select(Booking))).all() == []
+
+
+async def test_a_station_talks_in_as_many_rooms_as_it_has(
+    work: UnitOfWork, make: Factory, case: Case
+) -> None:
+    cases = [case]
+    for _ in range(2):
+        other = await make.case(ConsultState.ACCEPTED, doctor=case.doctor)
+        await working_hours.set_hours(work, other.specialist, EVERY_MORNING)
+        cases.append(other)
+    station = await work.session.get_one(Facility, case.consult.station_id)
+    first = await book(work, cases[0])
+    with pytest.raises(Conflict) as refusal:
+        await book(work, cases[1])
+    assert refusal.value.code == "room_taken"
+    assert TOMORROW not in await starts(work, cases[1])
+    station.rooms = 2
+    work.session.add(station)
+    second = await book(work, cases[1])
+    assert (first.room, second.room) == (1, 2)
+    with pytest.raises(Conflict):
+        await book(work, cases[2])
+
+
 # --- who sees which day ----------------------------------------------------------------------
 
 
@@ -229,7 +359,7 @@ async def test_a_day_lists_ones_own_appointments_alone(
 ) -> None:
     booking = await book(work, case)
     other = await make.case(ConsultState.ACCEPTED)
-    await service.set_hours(work, other.specialist, EVERY_MORNING)
+    await working_hours.set_hours(work, other.specialist, EVERY_MORNING)
     await book(work, other)
     day = TOMORROW.date()
     seen = {

@@ -57,6 +57,7 @@ class Action(StrEnum):
     SCHEDULE_READ = "schedule:read"
     HOURS_WRITE = "schedule:hours"
     BOOKING_WRITE = "booking:write"
+    DUTY_WRITE = "duty:write"
     ROTATION_READ = "rotation:read"
     ROTATION_WRITE = "rotation:write"
     TRANSFER_READ = "transfer:read"
@@ -110,6 +111,7 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.SCHEDULE_READ: _CARE | {Role.COORDINATOR},
     Action.HOURS_WRITE: frozenset({Role.SPECIALIST}),
     Action.BOOKING_WRITE: _CARE,
+    Action.DUTY_WRITE: frozenset({Role.COORDINATOR}),
     Action.ROTATION_READ: _TRAINING,
     Action.ROTATION_WRITE: frozenset({Role.COORDINATOR}),
     Action.TRANSFER_READ: _TRAINING,

@@ -35,6 +35,7 @@ FACTS_TOLD: Mapping[str, Told] = {
     "consult_passed_on": Told("swap", N_("Ca được chuyển")),
     "consult_released": Told("back", N_("Ca trở về danh sách chờ")),
     "consult_scheduled": Told("calendar", N_("Hẹn giờ hội chẩn")),
+    "consult_moved": Told("calendar", N_("Dời giờ hẹn")),
     "consult_unscheduled": Told("calendar", N_("Hủy giờ hẹn")),
     "session_started": Told("video", N_("Bắt đầu hội chẩn trực tuyến")),
     "session_paused": Told("half", N_("Buổi gọi dừng"), is_strong=False),

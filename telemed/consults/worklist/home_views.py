@@ -13,6 +13,7 @@ from telemed.consults.worklist.homes import Shelf, open_home
 from telemed.consults.worklist.steps import Side
 from telemed.keys import ACTOR, WORK, signed_in
 from telemed.scheduling import service as scheduling
+from telemed.scheduling.duty.board import open_board
 from telemed.sessions.link import service as links
 from telemed.sessions.link.words import words_of
 from telemed.web.formats import local
@@ -55,6 +56,7 @@ async def home(request: web.Request) -> web.Response:
         after=query.after,
         bookings=await scheduling.list_today(work, actor) if has_schedule else [],
         has_schedule=has_schedule,
+        duty=await open_board(work) if has_schedule else None,
         links=[words_of(profile) for profile in await links.list_own(work, actor)],
         is_drill_due=await links.is_drill_due(work, actor),
         limits={urgency.value: limit_minutes(urgency) for urgency in LIMITS},

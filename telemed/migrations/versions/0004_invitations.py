@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from telemed.migrations.audit_tags import allow_tags
+from telemed.migrations.checks import allow_tags
 
 revision = "0004"
 down_revision = "0003"

@@ -1,0 +1,1 @@
+"""The roster of who is on duty, and how long stations wait for an answer."""
