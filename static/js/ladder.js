@@ -84,6 +84,8 @@ const REDUNDANT_UNTIL = 0.01;
 /** A voice that is sent twice takes 13 kbit/s more. */
 const REDUNDANT_SPARE_KBPS = 20;
 const REDUNDANT_HOLD_MS = 20_000;
+/** With so much lost a still (TCP) gets little through, whatever the link carries. */
+const LOSS_AGAINST_STILLS = 0.2;
 /** The voice has been alone for a while; where no still tells, nothing may wait either. */
 const REDUNDANT_TRIAL_AFTER_MS = 5000;
 const CALM_MS = 100;
@@ -296,8 +298,9 @@ export class Ladder {
 
   /** Whether a voice that is sent twice fits where nothing else does. @param {Figures} figures */
   #hasRoom(figures) {
-    if (figures.spare != null) return figures.spare >= REDUNDANT_SPARE_KBPS;
-    return this.#isRedundant || queueOf(figures) <= CALM_MS;
+    const isCalm = this.#isRedundant || queueOf(figures) <= CALM_MS;
+    if (figures.spare == null) return isCalm;
+    return figures.spare >= REDUNDANT_SPARE_KBPS || (isCalm && this.#lossOut >= LOSS_AGAINST_STILLS);
   }
 
   /** @param {number} now @param {Figures} figures @returns {{ to: Rung, reason: Reason } | null} */

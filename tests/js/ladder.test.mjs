@@ -264,6 +264,19 @@ test("where no still tells, a voice alone is sent twice as a trial, which ends w
   assert.equal(told.last(1, { ...losing, roundTripMs: 720, spare: 40 }, alone).isRedundant, false);
 });
 
+test("where very much is lost a still that crawls says nothing against a voice sent twice", () => {
+  const losing = { ...slow, lossOut: 0.3, leastTripMs: 300, roundTripMs: 330, spare: 4 };
+  const alone = { ...auto, asked: "voice" };
+  assert.equal(climber().last(20, losing, alone).isRedundant, true);
+  assert.equal(climber().last(20, { ...losing, lossOut: 0.15 }, alone).isRedundant, false);
+  // Packets that wait: it is the link that is narrow.
+  assert.equal(climber().last(20, { ...losing, roundTripMs: 420 }, alone).isRedundant, false);
+  const call = climber();
+  call.run(20, losing, alone);
+  assert.equal(call.last(5, { ...losing, roundTripMs: 600 }, alone).isRedundant, true);
+  assert.equal(call.last(1, { ...losing, roundTripMs: 750 }, alone).isRedundant, false);
+});
+
 test("stills that crawl are a reason not to try a picture", () => {
   const call = climber();
   assert.equal(call.last(8, slow).rung, "voice");
