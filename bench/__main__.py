@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("bench.relay", "bench.call_setup", "bench.pages", "bench.recording")
+BENCHMARKS = ("bench.relay", "bench.call_setup", "bench.pages", "bench.ladder", "bench.recording")
 MEDIA = (
     "bench.call_setup",
     "bench.recovery",

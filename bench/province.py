@@ -14,7 +14,7 @@ from sqlmodel import SQLModel
 from telemed.accounts.logins import LoginLimits, open_login
 from telemed.accounts.models import LoginStrength
 from telemed.accounts.permissions import Actor, Role
-from telemed.consults.clocks import RANKS, due_at
+from telemed.consults.clocks import DEFAULT_LIMITS, RANKS
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import Consult, ConsultQuestion, Urgency
 from telemed.core.columns import new_uid
@@ -117,7 +117,7 @@ def _consults(staff: Staff, chance: random.Random, now: datetime) -> Iterator[di
             "urgency": urgency,
             "rank": RANKS[urgency],
             "requested_at": at,
-            "due_at": due_at(urgency, at),
+            "due_at": at + DEFAULT_LIMITS[urgency],
             "closed_at": at if is_over else None,
             "icd_code": "J18.1",
             "patient_age_years": chance.randrange(90),

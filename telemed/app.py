@@ -18,7 +18,7 @@ from telemed.accounts.views import routes as account_routes
 from telemed.consults.case.handling_views import routes as handling_routes
 from telemed.consults.case.views import routes as case_routes
 from telemed.consults.request.views import routes as request_routes
-from telemed.consults.service import EXPIRE_JOB, expire
+from telemed.consults.service import EXPIRE_JOB, WATCH_JOB, expire
 from telemed.consults.worklist.home_views import routes as home_routes
 from telemed.consults.worklist.views import routes as worklist_routes
 from telemed.core.anchors import ANCHOR_JOB, anchor, plan_anchors
@@ -28,7 +28,7 @@ from telemed.core.db import Announcer, Database
 from telemed.core.errors import Param
 from telemed.core.i18n import Catalogue
 from telemed.core.idempotency import fingerprints
-from telemed.core.jobs import JobHandler, JobRunner
+from telemed.core.jobs import Handlers, JobRunner, Together
 from telemed.core.paths import LOCALE, STATIC, TEMPLATES
 from telemed.demo.state import Synthetic
 from telemed.demo.trial import TrialLogins
@@ -63,6 +63,8 @@ from telemed.patients.birth import Age, Birth, age_on
 from telemed.patients.views import routes as patient_routes
 from telemed.review.views import routes as history_routes
 from telemed.scheduling.duty.views import routes as duty_routes
+from telemed.scheduling.escalation.service import plan_watches, watch
+from telemed.scheduling.escalation.views import routes as escalation_routes
 from telemed.scheduling.hours_views import routes as hours_routes
 from telemed.scheduling.views import routes as schedule_routes
 from telemed.sessions.jobs import JOBS as SESSION_JOBS
@@ -213,6 +215,7 @@ ROOMS: tuple[Routes, ...] = (
     schedule_routes,
     hours_routes,
     duty_routes,
+    escalation_routes,
     session_routes,
     quality_routes,
     recording_routes,
@@ -224,9 +227,10 @@ ROOMS: tuple[Routes, ...] = (
     showcase_routes,
 )
 
-JOB_HANDLERS: Mapping[str, JobHandler] = {
+JOB_HANDLERS: Handlers = {
     **SESSION_JOBS,
     EXPIRE_JOB: expire,
+    WATCH_JOB: Together(watch),
     ANCHOR_JOB: anchor,
 }
 
@@ -265,6 +269,7 @@ async def _jobs(app: web.Application) -> AsyncIterator[None]:
     async with app[DATABASE].work() as work:
         await plan_anchors(work)
         await plan_drills(work)
+        await plan_watches(work)
         await plan_sweep(work)
     await app[RECORDERS].resume()
     app[TASKS].start("jobs", app[JOBS].run_forever())

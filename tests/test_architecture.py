@@ -51,6 +51,7 @@ HOUSE = House(
             "telemed.*.lifecycle",
             "telemed.accounts.permissions*",
             "telemed.consults.triage*",
+            "telemed.scheduling.escalation.rungs",
         ),
     },
     domains=(

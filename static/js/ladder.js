@@ -84,8 +84,8 @@ const REDUNDANT_UNTIL = 0.01;
 /** A voice that is sent twice takes 13 kbit/s more. */
 const REDUNDANT_SPARE_KBPS = 20;
 const REDUNDANT_HOLD_MS = 20_000;
-/** With so much lost a still (TCP) gets little through, whatever the link carries. */
-const LOSS_AGAINST_STILLS = 0.2;
+/** With so much lost, and nothing waiting, neither the estimate nor a still (TCP) tells how wide the link is. */
+const LOSS_THAT_BLINDS = 0.2;
 /** The voice has been alone for a while; where no still tells, nothing may wait either. */
 const REDUNDANT_TRIAL_AFTER_MS = 5000;
 const CALM_MS = 100;
@@ -300,11 +300,17 @@ export class Ladder {
   #hasRoom(figures) {
     const isCalm = this.#isRedundant || queueOf(figures) <= CALM_MS;
     if (figures.spare == null) return isCalm;
-    return figures.spare >= REDUNDANT_SPARE_KBPS || (isCalm && this.#lossOut >= LOSS_AGAINST_STILLS);
+    return figures.spare >= REDUNDANT_SPARE_KBPS || (isCalm && this.#lossOut >= LOSS_THAT_BLINDS);
+  }
+
+  /** Very much is lost though nothing waits: what lies in the way is not want of room. @param {Figures} figures */
+  #isBlind(figures) {
+    return this.#lossOut >= LOSS_THAT_BLINDS && figures.leastTripMs != null && queueOf(figures) <= CALM_MS;
   }
 
   /** @param {number} now @param {Figures} figures @returns {{ to: Rung, reason: Reason } | null} */
-  #badOut(now, { available }) {
+  #badOut(now, figures) {
+    const available = this.#isBlind(figures) ? null : figures.available;
     const rung = this.#out.rung;
     if (rung === "written") return null;
     const isKnown = rung !== "voice" || this.#reports >= REPORTS_AGAINST_VOICE;
@@ -323,9 +329,12 @@ export class Ladder {
    * is a trial; from the voice up, what the stills get through is the best witness.
    * @param {Figures} figures
    */
-  #goodOut({ available, sent, spare, packetsIn }) {
+  #goodOut(figures) {
+    const { available, sent, spare, packetsIn } = figures;
     if (packetsIn === 0) return false;
     if (this.#out.rung === "written") return this.#lossOut < LOSS_AGAINST_VOICE / 2;
+    // A voice sent twice and a small picture get through such a line better than a voice alone.
+    if (this.#out.rung === "voice" && this.#isBlind(figures)) return true;
     if (this.#out.rung === "voice") return spare == null ? this.#lossOut < REDUNDANT_FROM : spare >= SPARE_KBPS && this.#lossOut < 0.25;
     if (available === null || this.#lossOut >= LOSS_FOR_FULL) return false;
     return available >= FULL_KBPS || (sent !== null && sent < UNTRIED * available);

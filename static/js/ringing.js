@@ -5,49 +5,16 @@
  */
 import { icon, make, part, warn } from "./dom.js";
 import { t } from "./i18n.js";
+import { Tone } from "./tone.js";
 
 const TONE_EVERY_MS = 3000;
 const LOOK_AGAIN_MS = 1000;
-const TONES_HZ = [440, 554];
 const HINTS = new Set(["watched", "ringing", "ring-ended"]);
 
 /**
  * @typedef {import("./live.js").Live} Live
  * @typedef {{ session: string, url: string, from: string, role: string, capacity: string, facility: string, patient: string, title: string, expires_at: string }} Incoming
  */
-
-/** Two soft notes, again and again; a browser that forbids sound leaves the card and the title. */
-class Tone {
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #timer;
-  /** @type {AudioContext | undefined} */
-  #context;
-
-  start() {
-    if (this.#timer) return;
-    this.#context ??= new AudioContext();
-    this.#timer = setInterval(() => this.#play(), TONE_EVERY_MS);
-    this.#play();
-  }
-
-  stop() {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #play() {
-    const context = this.#context;
-    if (context?.state !== "running") return;
-    TONES_HZ.forEach((pitch, index) => {
-      const at = context.currentTime + index * 0.25;
-      const note = new OscillatorNode(context, { frequency: pitch });
-      const volume = new GainNode(context, { gain: 0.08 });
-      note.connect(volume).connect(context.destination);
-      note.start(at);
-      note.stop(at + 0.2);
-    });
-  }
-}
 
 /**
  * Show the calls to whoever is signed in on this page.
@@ -105,7 +72,7 @@ class Ringing {
     }
     for (const call of calls) if (!this.#cards.has(call.session)) this.#add(call);
     document.title = this.#cards.size > 0 ? `(${this.#cards.size}) ${this.#title}` : this.#title;
-    if (this.#cards.size > 0) this.#tone.start();
+    if (this.#cards.size > 0) this.#tone.start(TONE_EVERY_MS);
     else this.#tone.stop();
     clearTimeout(this.#expiry);
     const ends = calls.map((call) => Date.parse(call.expires_at) - now);

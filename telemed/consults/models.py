@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from telemed.consults.lifecycle import ConsultState
@@ -38,6 +38,17 @@ class RemoteMode(StrEnum):
     """Support between facilities is not remote treatment of a patient (Law 15/2023 Art 80)."""
 
     FACILITY_SUPPORT = "facility_support"
+
+
+class ResponseLimit(SQLModel, table=True):
+    """Within how many minutes a request of an urgency should be taken, where coordinators set it."""
+
+    __tablename__ = "response_limit"
+    __table_args__ = (CheckConstraint("minutes > 0", name="positive"),)
+
+    urgency: Urgency = Field(sa_type=ValueEnum(Urgency), primary_key=True)
+    minutes: int
+    changed_at: datetime = Field(sa_type=UtcDateTime)
 
 
 _consult_revision = revision_column()

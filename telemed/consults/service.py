@@ -10,12 +10,13 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from telemed.accounts.permissions import Action, Actor, ConsultFacts, require
 from telemed.consults import repository
-from telemed.consults.clocks import RANKS, due_at
+from telemed.consults.clocks import DEFAULT_LIMITS, RANKS, Limits, response_limits
 from telemed.consults.lifecycle import (
     OVER,
     TRANSITIONS,
     UNCLAIMED,
     UNDER_WAY,
+    WAITING,
     ConsultEvent,
     ConsultState,
     next_state,
@@ -30,6 +31,7 @@ from telemed.core.jobs import cancel as cancel_job
 from telemed.core.jobs import enqueue
 
 EXPIRE_JOB = "consult.expire"
+WATCH_JOB = "consult.watch"
 WORKLIST_CHANNEL = "worklist"
 
 # Facts in the numbered log are told in the past tense.
@@ -113,7 +115,9 @@ async def transition(
     after = next_state(before, event)
     concerned = {consult.requester_id, consult.assigned_id, consult.named_id, *tell}
     await _save(work)
-    columns = columns_after(work.now(), actor, consult, event, reason) | {"state": after}
+    limits = await response_limits(work) if event is ConsultEvent.SUBMIT else DEFAULT_LIMITS
+    columns = columns_after(work.now(), actor, consult, event, reason, limits=limits)
+    columns["state"] = after
     if not await repository.move(work, consult, columns):
         raise await _overtaken(work, consult, event)
     stream = stream_of("consult", consult.uid)
@@ -133,11 +137,18 @@ async def transition(
     concerned |= {consult.assigned_id, consult.named_id}
     await _tell(work, actor, concerned, FACTS[event], number)
     await _plan_expiry(work, consult)
+    await _plan_watch(work, consult, event)
     return number
 
 
 def columns_after(
-    now: datetime, actor: Actor | None, consult: Consult, event: ConsultEvent, reason: str
+    now: datetime,
+    actor: Actor | None,
+    consult: Consult,
+    event: ConsultEvent,
+    reason: str,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> dict[str, Any]:
     """What a state brings with it."""
     columns: dict[str, Any] = {"state_at": now, "state_reason": reason}
@@ -145,7 +156,7 @@ def columns_after(
         assert consult.urgency
         columns["rank"] = RANKS[consult.urgency]
         columns["requested_at"] = consult.requested_at or now
-        columns["due_at"] = due_at(consult.urgency, now)
+        columns["due_at"] = now + limits[consult.urgency]
     elif event is ConsultEvent.ANSWER_INFO and consult.due_at and consult.state_at:
         # The hospital's clock stood still while the station was asked.
         columns["due_at"] = consult.due_at + (now - consult.state_at)
@@ -209,6 +220,15 @@ async def _plan_expiry(work: UnitOfWork, consult: Consult) -> None:
         await enqueue(work, EXPIRE_JOB, consult.uid, work.now() + days, payload)
     else:
         await cancel_job(work, EXPIRE_JOB, consult.uid)
+
+
+async def _plan_watch(work: UnitOfWork, consult: Consult, event: ConsultEvent) -> None:
+    """What waits is watched over; what was only asked about goes on where it had climbed to."""
+    if consult.state in WAITING:
+        payload = {"uid": consult.uid, "anew": event is not ConsultEvent.ANSWER_INFO}
+        await enqueue(work, WATCH_JOB, consult.uid, work.now(), payload)
+    else:
+        await cancel_job(work, WATCH_JOB, consult.uid)
 
 
 async def expire(work: UnitOfWork, payload: dict[str, Any]) -> None:

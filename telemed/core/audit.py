@@ -60,6 +60,7 @@ class AuditTag(StrEnum):
     BOOKING_MOVE = "booking:move"
     HOURS_CHANGE = "schedule:hours"
     DUTY_CHANGE = "duty:change"
+    LIMITS_CHANGE = "duty:limits"
     CALENDAR_ISSUE = "calendar:issue"
     CALENDAR_REVOKE = "calendar:revoke"
     ROTATION_CHANGE = "rotation:change"

@@ -1,5 +1,7 @@
 """Numbered event logs: what happened to a case or a session, in order, without gaps."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -46,30 +48,48 @@ async def open_stream(work: UnitOfWork, stream: str) -> None:
     await work.session.flush()
 
 
+@dataclass(frozen=True)
+class Fact:
+    """What is to be written into a stream."""
+
+    stream: str
+    kind: str
+    person_id: int | None
+    data: dict[str, Any]
+
+
 async def append_event(
     work: UnitOfWork, stream: str, kind: str, person_id: int | None, **data: Any
 ) -> int:
     """Write the next fact of a stream, hint to its listeners after the commit; its number."""
+    numbers = await append_events(work, [Fact(stream, kind, person_id, data)])
+    return numbers[stream]
+
+
+async def append_events(work: UnitOfWork, facts: Sequence[Fact]) -> dict[str, int]:
+    """The next fact of each of several streams, as `append_event` does; their numbers by stream."""
     step = (
         update(EventStream)
-        .where(col(EventStream.name) == stream)
+        .where(col(EventStream.name).in_([fact.stream for fact in facts]))
         .values(last_number=EventStream.last_number + 1)
-        .returning(col(EventStream.id), col(EventStream.last_number))
+        .returning(col(EventStream.name), col(EventStream.id), col(EventStream.last_number))
         .execution_options(synchronize_session=False)
     )
-    stream_id, number = (await work.session.exec(step)).one()
-    work.session.add(
-        Event(
-            stream_id=stream_id,
-            number=number,
-            at=work.now(),
-            kind=kind,
-            person_id=person_id,
-            data=data,
+    rows = {name: (key, number) for name, key, number in (await work.session.exec(step)).all()}
+    for fact in facts:
+        stream_id, number = rows[fact.stream]
+        work.session.add(
+            Event(
+                stream_id=stream_id,
+                number=number,
+                at=work.now(),
+                kind=fact.kind,
+                person_id=fact.person_id,
+                data=fact.data,
+            )
         )
-    )
-    work.announce(stream, kind, number)
-    return int(number)
+        work.announce(fact.stream, fact.kind, number)
+    return {name: int(number) for name, (_, number) in rows.items()}
 
 
 async def list_events(

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=2)
 MOST_TRIES = 8
 MOST_AT_ONCE = 20
+MOST_TOGETHER = 500
 
 
 class Job(SQLModel, table=True):
@@ -41,23 +43,43 @@ class Job(SQLModel, table=True):
 JobHandler = Callable[[UnitOfWork, dict[str, Any]], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class Together:
+    """A handler of many jobs of its kind in one transaction, for kinds that fall due in crowds."""
+
+    run: Callable[[UnitOfWork, Sequence[dict[str, Any]]], Awaitable[None]]
+
+
+Handlers = Mapping[str, JobHandler | Together]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job to be: what `enqueue` takes."""
+
+    key: str
+    due_at: datetime
+    payload: dict[str, Any]
+
+
 async def enqueue(
     work: UnitOfWork, kind: str, key: str, due_at: datetime, payload: dict[str, Any] | None = None
 ) -> None:
     """Plan a job in this transaction; one with the same kind and key is moved instead."""
-    plan = {
-        "due_at": due_at,
-        "payload": payload or {},
-        "claimed_by": None,
-        "claimed_until": None,
-        "tries": 0,
-        "last_error": "",
-    }
+    await enqueue_all(work, kind, [Plan(key, due_at, payload or {})])
+
+
+async def enqueue_all(work: UnitOfWork, kind: str, plans: Sequence[Plan]) -> None:
+    """Plan jobs of one kind, each of another key."""
+    if not plans:
+        return
+    fresh = {"claimed_by": None, "claimed_until": None, "tries": 0, "last_error": ""}
+    rows = [vars(plan) | {"kind": kind} | fresh for plan in plans]
     insert = postgresql_insert if work.dialect == "postgresql" else sqlite_insert
+    planned = insert(Job).values(rows)
+    changed = {name: planned.excluded[name] for name in ("due_at", "payload", *fresh)}
     await work.session.exec(
-        insert(Job)
-        .values(kind=kind, key=key, **plan)
-        .on_conflict_do_update(index_elements=["kind", "key"], set_=plan)
+        planned.on_conflict_do_update(index_elements=["kind", "key"], set_=changed)
     )
 
 
@@ -68,50 +90,93 @@ async def cancel(work: UnitOfWork, kind: str, key: str) -> None:
 
 async def claim_next(work: UnitOfWork, owner: str) -> Job | None:
     """Take the job that has been due longest, for a lease; exactly one owner gets it."""
+    claimed = await _claim(work, owner, limit=1)
+    return claimed[0] if claimed else None
+
+
+async def claim_more(work: UnitOfWork, owner: str, kind: str) -> list[Job]:
+    """Take more of a kind; those that another owner takes at this moment are left to them."""
+    return await _claim(work, owner, limit=MOST_TOGETHER - 1, kind=kind)
+
+
+async def _claim(work: UnitOfWork, owner: str, *, limit: int, kind: str = "") -> list[Job]:
     now = work.now()
     free = or_(col(Job.claimed_until).is_(None), col(Job.claimed_until) < now)
     due = select(Job.id).where(col(Job.due_at) <= now, free, col(Job.tries) < MOST_TRIES)
-    chosen = due.order_by(col(Job.due_at)).limit(1).with_for_update(skip_locked=True)
+    if kind:
+        due = due.where(col(Job.kind) == kind)
+    # By itself, so that it is looked for once: a lock within a join may be taken for more rows.
+    chosen = due.order_by(col(Job.due_at)).limit(limit).with_for_update(skip_locked=True).cte()
     claim = (
         update(Job)
-        .where(col(Job.id) == chosen.scalar_subquery())
+        .where(col(Job.id).in_(select(chosen.c.id)))
         .values(claimed_by=owner, claimed_until=now + LEASE, tries=Job.tries + 1)
         .returning(Job)
         .execution_options(synchronize_session=False, populate_existing=True)
     )
-    return (await work.session.exec(claim)).scalars().one_or_none()
+    return list((await work.session.exec(claim)).scalars().all())
 
 
 class JobRunner:
-    """Claims due jobs one by one and runs each in a transaction of its own."""
+    """Claims due jobs and runs each in a transaction of its own, or a crowd of a kind in one."""
 
-    def __init__(self, database: Database, handlers: Mapping[str, JobHandler]) -> None:
+    def __init__(self, database: Database, handlers: Handlers) -> None:
         self._database = database
         self._handlers = handlers
         self._owner = new_uid()
 
     async def run_due(self) -> int:
         """Run what is due now, a bounded number; how many were run."""
-        for done in range(MOST_AT_ONCE):
+        done = 0
+        for _ in range(MOST_AT_ONCE):
             async with self._database.work() as work:
                 job = await claim_next(work, self._owner)
+                handler = self._handlers.get(job.kind) if job else None
+                others = (
+                    await claim_more(work, self._owner, job.kind)
+                    if job and isinstance(handler, Together)
+                    else []
+                )
             if job is None:
-                return done
+                break
+            await self._run_together([job, *others])
+            done += 1 + len(others)
+        return done
+
+    async def _run_together(self, jobs: Sequence[Job]) -> None:
+        if len(jobs) > 1:
+            try:
+                await self._do(jobs)
+            except (
+                Exception
+            ) as error:  # one of them failed: each by itself, so that the others pass
+                log.exception(
+                    "%s jobs %s failed: %s", len(jobs), jobs[0].kind, type(error).__name__
+                )
+            else:
+                return
+        for job in jobs:
             await self._run(job)
-        return MOST_AT_ONCE
 
     async def _run(self, job: Job) -> None:
         try:
-            async with self._database.work() as work:
-                await self._handlers[job.kind](work, job.payload)
-                await self._finish(work, job)
+            await self._do([job])
         except Exception as error:  # a job may fail in any way and is tried again
             log.exception("job %s failed: %s", job.kind, type(error).__name__)
             async with self._database.work() as work:
                 await self._postpone(work, job, type(error).__name__)
 
-    async def _finish(self, work: UnitOfWork, job: Job) -> None:
-        mine = (col(Job.id) == job.id, col(Job.claimed_by) == self._owner)
+    async def _do(self, jobs: Sequence[Job]) -> None:
+        handler = self._handlers[jobs[0].kind]
+        async with self._database.work() as work:
+            if isinstance(handler, Together):
+                await handler.run(work, [job.payload for job in jobs])
+            else:
+                await handler(work, jobs[0].payload)
+            await self._finish(work, jobs)
+
+    async def _finish(self, work: UnitOfWork, jobs: Sequence[Job]) -> None:
+        mine = (col(Job.id).in_([job.id for job in jobs]), col(Job.claimed_by) == self._owner)
         await work.session.exec(delete(Job).where(*mine))
 
     async def _postpone(self, work: UnitOfWork, job: Job, reason: str) -> None:

@@ -27,6 +27,7 @@ _MODELS = (
     "telemed.imaging.models",
     "telemed.scheduling.models",
     "telemed.scheduling.duty.models",
+    "telemed.scheduling.escalation.models",
     "telemed.sessions.models",
     "telemed.sessions.quality.models",
     "telemed.sessions.link.models",

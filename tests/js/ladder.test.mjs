@@ -277,6 +277,17 @@ test("where very much is lost a still that crawls says nothing against a voice s
   assert.equal(call.last(1, { ...losing, roundTripMs: 750 }, alone).isRedundant, false);
 });
 
+test("an estimate that losses alone have brought down does not take the picture away", () => {
+  const losing = { ...slow, lossOut: 0.3, leastTripMs: 300, roundTripMs: 330, available: 40 };
+  const call = climber();
+  call.run(4, { ...losing, available: 400 });
+  assert.deepEqual([call.last(30, losing).rung, call.last(1, losing).isRedundant], ["small", true]);
+  // The same with packets that wait is a narrow link.
+  assert.equal(call.last(10, { ...losing, roundTripMs: 900 }).rung, "voice");
+  // What fell before the losses were known comes back by a trial, which the other side may end.
+  assert.equal(call.last(60, losing).rung, "small");
+});
+
 test("stills that crawl are a reason not to try a picture", () => {
   const call = climber();
   assert.equal(call.last(8, slow).rung, "voice");

@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from telemed.accounts.permissions import Action, Role
 from telemed.consults import handling, service
+from telemed.consults.clocks import DEFAULT_LIMITS
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import Consult, Message, Urgency
 from telemed.core.audit import AuditRecord, AuditTag
@@ -16,7 +17,8 @@ from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Conflict, Invalid, Missing
 from telemed.core.events import list_events, stream_of
-from telemed.core.jobs import Job, JobRunner
+from telemed.core.jobs import Job, JobRunner, Together
+from telemed.scheduling.escalation.service import watch
 from tests.factories import Factory
 from tests.fakes import FakeAnnouncer
 
@@ -113,7 +115,7 @@ async def test_a_resubmitted_request_waits_anew_and_keeps_its_first_time(
     await handling.resubmit(work, case.doctor, case.consult.uid, "surgery")
     assert case.consult.state is S.REQUESTED
     assert case.consult.requested_at == sent
-    assert case.consult.due_at == work.now() + timedelta(minutes=10)
+    assert case.consult.due_at == work.now() + DEFAULT_LIMITS[Urgency.EMERGENCY]
     assert (case.consult.specialty_id, case.consult.rank) == (surgery.id, 1)
 
 
@@ -213,8 +215,11 @@ async def test_a_request_that_nobody_moves_expires_and_one_that_moves_does_not(
     async with database.work() as work:
         await handling.claim(work, surgeon, taken.consult.uid)
     clock.advance(timedelta(days=database.settings.request_expires_days))
-    runner = JobRunner(database, {service.EXPIRE_JOB: service.expire})
-    assert await runner.run_due() == 1
+    runner = JobRunner(
+        database, {service.EXPIRE_JOB: service.expire, service.WATCH_JOB: Together(watch)}
+    )
+    # The hospital is told of it once more before it is given up.
+    assert await runner.run_due() == 2
     async with database.read() as work:
         states = [
             (await work.session.get_one(Consult, case.consult.id)).state for case in (left, taken)

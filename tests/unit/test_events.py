@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sqlalchemy.exc import NoResultFound
 
 from telemed.core.db import Database
 from telemed.core.events import append_event, last_number, list_events, open_stream, stream_of
@@ -70,5 +69,5 @@ async def test_a_log_is_read_from_a_number_on_and_in_pieces(
 
 
 async def test_a_log_that_was_not_opened_takes_nothing(database: Database) -> None:
-    with pytest.raises(NoResultFound):
+    with pytest.raises(KeyError):
         await append(database, 1)

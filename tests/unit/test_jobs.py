@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,18 @@ from sqlmodel import col, select
 
 from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
-from telemed.core.jobs import LEASE, MOST_TRIES, Job, JobRunner, cancel, claim_next, enqueue
+from telemed.core.jobs import (
+    LEASE,
+    MOST_TRIES,
+    Job,
+    JobRunner,
+    Plan,
+    Together,
+    cancel,
+    claim_next,
+    enqueue,
+    enqueue_all,
+)
 from telemed.facilities.models import Facility
 from tests.factories import Factory
 
@@ -192,3 +204,69 @@ async def test_a_runner_looks_again_and_again_until_it_is_stopped(database: Data
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+# --- crowds ----------------------------------------------------------------------------------
+
+
+class Crowd(Greeter):
+    """Greets many in one transaction; whoever is called `bad` fails it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    async def greet_all(self, work: UnitOfWork, payloads: Sequence[dict[str, Any]]) -> None:
+        self.sizes.append(len(payloads))
+        for payload in payloads:
+            await self.greet(work, payload)
+            if payload["name"] == "bad":
+                raise ZeroDivisionError
+
+
+async def plan_crowd(database: Database, keys: Sequence[str]) -> None:
+    async with database.work() as work:
+        plans = [Plan(key, work.now(), {"name": key}) for key in keys]
+        await enqueue_all(work, "greet", plans)
+
+
+async def test_a_crowd_is_done_in_one_transaction(database: Database) -> None:
+    keys = [f"{number:02}" for number in range(HANDS)]
+    await plan_crowd(database, keys)
+    crowd = Crowd()
+    assert await JobRunner(database, {"greet": Together(crowd.greet_all)}).run_due() == HANDS
+    assert crowd.sizes == [HANDS]
+    assert (await greetings(database), await jobs(database)) == (keys, [])
+
+
+async def test_fifty_runners_share_a_crowd_and_do_each_job_once(database: Database) -> None:
+    keys = [f"{number:03}" for number in range(200)]
+    await plan_crowd(database, keys)
+    crowd = Crowd()
+    runners = [JobRunner(database, {"greet": Together(crowd.greet_all)}) for _ in range(HANDS)]
+    done = await asyncio.gather(*(runner.run_due() for runner in runners))
+    assert sum(done) == len(keys)
+    assert (await greetings(database), await jobs(database)) == (keys, [])
+
+
+async def test_one_that_fails_takes_nobody_with_it(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await plan_crowd(database, ["a", "b", "bad", "c"])
+    with caplog.at_level(logging.CRITICAL, "telemed.core.jobs"):
+        await JobRunner(database, {"greet": Together(Crowd().greet_all)}).run_due()
+    assert await greetings(database) == ["a", "b", "c"]
+    (left,) = await jobs(database)
+    assert (left.key, left.tries, left.last_error) == ("bad", 1, "ZeroDivisionError")
+
+
+async def test_a_crowd_that_is_planned_anew_is_moved(database: Database, clock: FakeClock) -> None:
+    await plan_crowd(database, ["a", "b"])
+    clock.advance(timedelta(hours=1))
+    await plan_crowd(database, ["b", "c"])
+    found = {job.key: job.due_at for job in await jobs(database)}
+    now = clock.now()
+    assert found == {"a": now - timedelta(hours=1), "b": now, "c": now}
+    async with database.work() as work:
+        await enqueue_all(work, "greet", [])
+    assert len(await jobs(database)) == 3

@@ -1,5 +1,6 @@
 // @ts-check
 /** The page of a case: what the others do appears by itself, a message is sent without leaving. */
+import { hearAlerts } from "../alerts.js";
 import { ApiError, newKey, post } from "../api.js";
 import { find, label, make, part, say, showLink, warn } from "../dom.js";
 import { formatTime, t } from "../i18n.js";
@@ -170,6 +171,7 @@ live.watch(`consult:${page.dataset.uid}`, (hint) => {
   if (isAboutReading || hint.number > lastEvent) void refresh();
 });
 hearCalls(live);
+hearAlerts(live);
 hearDrills(live);
 live.connect();
 markRead();

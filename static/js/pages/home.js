@@ -1,5 +1,6 @@
 // @ts-check
 /** The first page: says that something changed, and moves nothing under the reader's hand. */
+import { hearAlerts } from "../alerts.js";
 import { find, showLink } from "../dom.js";
 import { drill, hearDrills } from "../drill.js";
 import { Live } from "../live.js";
@@ -7,7 +8,7 @@ import { hearCalls } from "../ringing.js";
 
 const strip = find("[data-role=strip]", HTMLElement);
 // Calls have a card of their own; a drill goes on without a word.
-const QUIET = new Set(["watched", "ringing", "ring-ended", "drill-asked"]);
+const QUIET = new Set(["watched", "ringing", "ring-ended", "drill-asked", "escalated"]);
 const DRILLED_AT = "telemed.drilled-at";
 const DRILL_AGAIN_AFTER_MS = 30 * 60 * 1000;
 const { person } = document.body.dataset;
@@ -27,6 +28,7 @@ if (person) {
   live.watch(`person:${person}`, gotHint);
   if (strip.dataset.watch === "worklist") live.watch("worklist", gotHint);
   hearCalls(live);
+  hearAlerts(live);
   hearDrills(live);
   live.connect();
 }

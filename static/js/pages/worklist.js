@@ -1,5 +1,6 @@
 // @ts-check
 /** The worklist: says when something new waits, shows a case without leaving the list, keys. */
+import { hearAlerts } from "../alerts.js";
 import { get } from "../api.js";
 import { find, findAll, label, make, part, say, showLink, warn } from "../dom.js";
 import { t } from "../i18n.js";
@@ -153,6 +154,7 @@ function watch() {
   // A hint may be lost, and so may a look: the next one brings everything.
   live.watch("worklist", () => void look().catch(() => {}));
   hearCalls(live);
+  hearAlerts(live);
   hearDrills(live);
   live.connect();
 }

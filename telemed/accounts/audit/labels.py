@@ -49,6 +49,7 @@ TAG_LABELS: Mapping[AuditTag, str] = {
     AuditTag.BOOKING_MOVE: N_("Dời lịch"),
     AuditTag.HOURS_CHANGE: N_("Sửa giờ nhận hẹn"),
     AuditTag.DUTY_CHANGE: N_("Sửa lịch trực"),
+    AuditTag.LIMITS_CHANGE: N_("Sửa thời hạn nhận ca"),
     AuditTag.CALENDAR_ISSUE: N_("Tạo địa chỉ lịch riêng"),
     AuditTag.CALENDAR_REVOKE: N_("Hủy địa chỉ lịch riêng"),
     AuditTag.ROTATION_CHANGE: N_("Sửa luân phiên"),

@@ -13,7 +13,7 @@ from telemed.accounts.permissions import Action, may
 from telemed.consults import handling
 from telemed.consults.case import casefile, conversation
 from telemed.consults.case.casefile import CaseFile
-from telemed.consults.clocks import LIMITS, limit_minutes
+from telemed.consults.clocks import in_minutes, response_limits
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.request.sheet import read_sheet
 from telemed.consults.service import facts_of
@@ -23,6 +23,7 @@ from telemed.core.errors import N_, Invalid, Missing
 from telemed.imaging import service as imaging
 from telemed.keys import WORK, signed_in
 from telemed.scheduling import service as scheduling
+from telemed.scheduling.escalation.service import read_ladder
 from telemed.scheduling.service import by_day
 from telemed.sessions import minutes
 from telemed.sessions.link import service as links
@@ -135,7 +136,8 @@ async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) 
         "slot_days": by_day(schedule.slots) if schedule else {},
         "papers": await minutes.open_papers(work, actor, consult.uid) if has_minutes else None,
         "sheet": await read_sheet(work, consult) if view is View.REQUEST else None,
-        "limits": {urgency.value: limit_minutes(urgency) for urgency in LIMITS},
+        "ladder": await read_ladder(work, actor, consult.uid),
+        "limits": in_minutes(await response_limits(work)),
         "values": {},
         "errors": {},
     }

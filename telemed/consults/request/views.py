@@ -12,9 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from telemed.accounts.permissions import Action
 from telemed.consults import icd
-from telemed.consults.clocks import limit_minutes
+from telemed.consults.clocks import in_minutes, response_limits
 from telemed.consults.lifecycle import ConsultState
-from telemed.consults.models import Urgency
 from telemed.consults.request import page as request_page
 from telemed.consults.request import service as request
 from telemed.consults.request.fields import (
@@ -40,6 +39,7 @@ from telemed.keys import DATABASE, RENDERER, WORK, signed_in
 from telemed.patients.consent_texts import CURRENT
 from telemed.patients.languages import LANGUAGES
 from telemed.patients.service import get_patient
+from telemed.scheduling.duty.board import open_board
 from telemed.sessions.link import service as links
 from telemed.sessions.link.words import words_of
 from telemed.web.parsing import Body, read_form, read_json, read_query
@@ -334,7 +334,8 @@ async def _context(
         "labels": LABELS,
         "purposes": [(name, CURRENT[purpose]) for name, purpose in PURPOSES.items()],
         "languages": [(code, text(req, words)) for code, words in LANGUAGES.items()],
-        "limits": {urgency.value: limit_minutes(urgency) for urgency in Urgency},
+        "desks": {desk.specialty.code: desk for desk in (await open_board(req[WORK])).desks},
+        "limits": in_minutes(await response_limits(req[WORK])),
         "files": await list_files(req[WORK], signed_in(req), form.consult),
         "searched": searched,
         "conflict": conflict,

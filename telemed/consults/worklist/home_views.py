@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import Field
 
 from telemed.accounts.permissions import Action, may
-from telemed.consults.clocks import LIMITS, limit_minutes
+from telemed.consults.clocks import in_minutes, response_limits
 from telemed.consults.worklist.homes import Shelf, open_home
 from telemed.consults.worklist.steps import Side
 from telemed.keys import ACTOR, WORK, signed_in
@@ -59,5 +59,5 @@ async def home(request: web.Request) -> web.Response:
         duty=await open_board(work) if has_schedule else None,
         links=[words_of(profile) for profile in await links.list_own(work, actor)],
         is_drill_due=await links.is_drill_due(work, actor),
-        limits={urgency.value: limit_minutes(urgency) for urgency in LIMITS},
+        limits=in_minutes(await response_limits(work)),
     )

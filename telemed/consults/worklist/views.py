@@ -10,7 +10,7 @@ from pydantic import Field
 
 from telemed.accounts.permissions import Action
 from telemed.consults import handling
-from telemed.consults.clocks import LIMITS, limit_minutes
+from telemed.consults.clocks import in_minutes, response_limits
 from telemed.consults.vitals.note import TriageNote, tell
 from telemed.consults.worklist import service as worklist
 from telemed.consults.worklist.rows import CaseRow, QueueRow
@@ -19,6 +19,7 @@ from telemed.consults.worklist.steps import Side, step_of
 from telemed.core.errors import N_, Conflict
 from telemed.imaging.service import count_files
 from telemed.keys import RENDERER, WORK, signed_in
+from telemed.scheduling.escalation.service import read_ladder
 from telemed.web.parsing import Body, read_body, read_query
 from telemed.web.rendering import add_notices, json_answer, page, saying, see_other, wants_json
 from telemed.web.routing import Routes
@@ -109,7 +110,8 @@ async def _page(request: web.Request, query: WorklistQuery, *, lost: str = "") -
         is_chosen=bool(query.case),
         lost=lost,
         files=await count_files(work, ids) if found.scope is Scope.OWN and ids else {},
-        limits={urgency.value: limit_minutes(urgency) for urgency in LIMITS},
+        ladder=await read_ladder(work, actor, uid) if _rises(preview) else None,
+        limits=in_minutes(await response_limits(work)),
         step_of=lambda row: step_of(row.state, Side.SPECIALIST),
     )
 
@@ -124,6 +126,11 @@ def _triage(request: web.Request, preview: Preview | None) -> TriageNote | None:
     if not isinstance(preview, TriageCard) or preview.assessment is None:
         return None
     return tell(preview.assessment, preview.row.urgency, saying(request))
+
+
+def _rises(preview: Preview | None) -> bool:
+    """Whether it is one that climbs while nobody takes it."""
+    return isinstance(preview, (TriageCard, QueueRow))
 
 
 def _kind(preview: Preview | None) -> str:

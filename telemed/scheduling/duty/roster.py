@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, Self
 
 from sqlalchemy import delete
 from sqlmodel import col, select
@@ -36,6 +36,11 @@ class Colleague:
     name: str
     title: str
     phone: str
+
+    @classmethod
+    def of(cls, person: Person) -> Self:
+        """The row of a person, as colleagues see it."""
+        return cls(person.id or 0, person.uid, person.full_name, person.title, person.phone)
 
     @property
     def full_title(self) -> str:
@@ -113,15 +118,11 @@ async def _read(work: UnitOfWork, days: Sequence[date]) -> Roster:
         .where(col(DutyShift.day).in_(days), col(Person.state) == PersonState.ACTIVE)
     )
     shifts = {
-        (shift.day, shift.specialty_id, shift.rank): _colleague(person)
+        (shift.day, shift.specialty_id, shift.rank): Colleague.of(person)
         for shift, person in (await work.session.exec(query)).all()
     }
     people = {who.id for who in shifts.values()}
     return Roster(days, lines, shifts, await who_is_away(work, people, days))
-
-
-def _colleague(person: Person) -> Colleague:
-    return Colleague(person.id or 0, person.uid, person.full_name, person.title, person.phone)
 
 
 async def find_line(work: UnitOfWork, code: str) -> Line:
@@ -147,7 +148,7 @@ async def list_candidates(work: UnitOfWork, line: Line) -> list[Colleague]:
         query = query.join(PersonSpecialty, col(PersonSpecialty.person_id) == col(Person.id)).where(
             col(PersonSpecialty.specialty_id) == line.specialty_id
         )
-    return [_colleague(person) for person in (await work.session.exec(query)).all()]
+    return [Colleague.of(person) for person in (await work.session.exec(query)).all()]
 
 
 async def set_line(

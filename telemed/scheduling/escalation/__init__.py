@@ -1,0 +1,1 @@
+"""The ladder that a request climbs until somebody takes it."""
