@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Requests of which somebody was told, on every page that listens: a card that floats until they have
- * said that they have seen it, or somebody has taken it. Emergencies sound again and again.
+ * Requests of which somebody was told, on every page that listens: one card for the most urgent, until
+ * they have said that they have seen it, or somebody has taken it. An emergency sounds again and again.
  */
 import { icon, make, part, warn } from "./dom.js";
 import { t } from "./i18n.js";
@@ -11,7 +11,6 @@ const TONE_EVERY_MS = 6000;
 /** Who takes a request tells nobody else: so long may a card stay that is over. */
 const LOOK_AGAIN_MS = 20_000;
 const HINTS = new Set(["watched", "escalated"]);
-const MARKS = { emergency: "stop", urgent: "warn", routine: "ring" };
 
 /**
  * @typedef {import("./live.js").Live} Live
@@ -19,26 +18,32 @@ const MARKS = { emergency: "stop", urgent: "warn", routine: "ring" };
  */
 
 /**
- * Show what waits for whoever is signed in on this page.
+ * Show what waits for whoever is signed in on this page; a page that lists it anyhow sounds once.
  * @param {Live} live
+ * @param {{ isListed?: boolean }} [page]
  */
-export function hearAlerts(live) {
+export function hearAlerts(live, { isListed = false } = {}) {
   const { person, alerts } = document.body.dataset;
-  if (person && alerts !== undefined) new Alerts(live, person);
+  if (person && alerts !== undefined) new Alerts(live, person, isListed);
 }
 
 class Alerts {
+  #isListed;
   #tone = new Tone();
-  /** @type {Map<string, HTMLElement>} */
-  #cards = new Map();
+  /** @type {HTMLElement | null} */
+  #card = null;
+  /** What has been spoken of already. @type {Set<string>} */
+  #known = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #again;
 
   /**
    * @param {Live} live
    * @param {string} person
+   * @param {boolean} isListed
    */
-  constructor(live, person) {
+  constructor(live, person, isListed) {
+    this.#isListed = isListed;
     live.watch(`person:${person}`, ({ event }) => {
       if (HINTS.has(event)) void this.look();
     });
@@ -55,41 +60,51 @@ class Alerts {
     } catch {
       // The next look asks again; the worklist shows the same.
     }
-    if (this.#cards.size > 0) this.#again = setTimeout(() => void this.look(), LOOK_AGAIN_MS);
+    if (this.#card) this.#again = setTimeout(() => void this.look(), LOOK_AGAIN_MS);
   }
 
-  /** @param {Alert[]} alerts */
+  /** @param {Alert[]} alerts the most urgent first */
   #show(alerts) {
-    const waiting = new Set(alerts.map(({ uid }) => uid));
-    for (const uid of [...this.#cards.keys()]) if (!waiting.has(uid)) this.#drop(uid);
-    for (const alert of alerts) if (!this.#cards.has(alert.uid)) this.#add(alert);
-    if (alerts.some(({ urgency }) => urgency === "emergency")) this.#tone.start(TONE_EVERY_MS);
-    else this.#tone.stop();
+    // What has a day is found in the worklist.
+    const pressing = alerts.filter(({ urgency }) => urgency !== "routine");
+    const news = pressing.filter(({ uid }) => !this.#known.has(uid));
+    this.#known = new Set(pressing.map(({ uid }) => uid));
+    for (const alert of news) warn(wordsOf(alert));
+    const [first, ...others] = this.#isListed ? [] : pressing;
+    this.#card?.remove();
+    this.#card = first ? this.#make(first, others.length) : null;
+    if (this.#card) part("toasts")?.append(this.#card);
+    if (first?.urgency === "emergency") {
+      this.#tone.start(TONE_EVERY_MS);
+      return;
+    }
+    this.#tone.stop();
+    if (news.length > 0) this.#tone.play();
   }
 
-  /** @param {Alert} alert */
-  #add(alert) {
-    const names = { emergency: t("Cấp cứu"), urgent: t("Khẩn"), routine: t("Thường quy") };
-    const words = t("{urgency}: {specialty} đang chờ bạn", { urgency: names[alert.urgency], specialty: alert.specialty });
+  /**
+   * @param {Alert} alert
+   * @param {number} others
+   */
+  #make(alert, others) {
+    const words = wordsOf(alert);
     const seen = make("button", { class: "btn", type: "button" }, icon("eye"), t("Tôi đã xem"));
     seen.addEventListener("click", () => void this.#see(alert.uid));
-    const card = make(
+    return make(
       "section",
       { class: "next tight", "aria-label": words, "data-role": "alert", "data-urgency": alert.urgency },
-      make("p", { class: "k" }, icon(MARKS[alert.urgency]), " ", t("Ca đang báo bạn")),
+      make("p", { class: "k" }, icon(alert.urgency === "emergency" ? "stop" : "warn"), " ", t("Ca đang báo bạn")),
       make("p", {}, make("b", {}, words)),
       make("p", { class: "small soft" }, t("{station}, chờ từ {time}", { station: alert.station, time: alert.since })),
       make("div", { class: "row" }, make("a", { class: "btn go", href: `/worklist?case=${alert.uid}` }, icon("next"), t("Xem ca")), seen),
+      ...(others > 0 ? [make("p", { class: "small" }, make("a", { href: "/worklist" }, t("Còn {count} ca gấp khác", { count: others })))] : []),
     );
-    this.#cards.set(alert.uid, card);
-    part("toasts")?.append(card);
-    warn(words);
-    if (alert.urgency === "urgent") this.#tone.play();
   }
 
   /** @param {string} uid */
   async #see(uid) {
-    this.#drop(uid);
+    this.#card?.remove();
+    this.#tone.stop();
     try {
       const headers = { Accept: "application/json", "Content-Type": "application/x-www-form-urlencoded" };
       await fetch(`/consults/${uid}/seen`, { method: "POST", headers, redirect: "manual" });
@@ -98,11 +113,10 @@ class Alerts {
       void this.look();
     }
   }
+}
 
-  /** @param {string} uid */
-  #drop(uid) {
-    this.#cards.get(uid)?.remove();
-    this.#cards.delete(uid);
-    if (this.#cards.size === 0) this.#tone.stop();
-  }
+/** @param {Alert} alert */
+function wordsOf({ urgency, specialty }) {
+  const name = urgency === "emergency" ? t("Cấp cứu") : t("Khẩn");
+  return t("{urgency}: {specialty} đang chờ bạn", { urgency: name, specialty });
 }

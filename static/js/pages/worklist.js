@@ -154,7 +154,7 @@ function watch() {
   // A hint may be lost, and so may a look: the next one brings everything.
   live.watch("worklist", () => void look().catch(() => {}));
   hearCalls(live);
-  hearAlerts(live);
+  hearAlerts(live, { isListed: true });
   hearDrills(live);
   live.connect();
 }
