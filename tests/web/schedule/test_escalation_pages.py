@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from html import unescape
 
 import pytest
+from sqlmodel import select
 
 from telemed.accounts.permissions import Actor, Role
+from telemed.consults.clocks import DEFAULT_LIMITS
 from telemed.consults.lifecycle import ConsultState
+from telemed.consults.models import Urgency
+from telemed.core.audit import AuditRecord, AuditTag
+from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
 from telemed.scheduling.escalation.service import plan_watches, watch
 from tests.conftest import Client
@@ -136,3 +141,52 @@ async def test_only_coordinators_set_limits(
     browser = await signed_in(person)
     assert (await browser.get("/response-limits")).status == 403
     assert (await browser.post("/response-limits", data=LIMITS)).status == 403
+
+
+# --- alerts ----------------------------------------------------------------------------------
+
+
+async def alerts_of(browser: Client) -> list[dict[str, str]]:
+    answer = await browser.get("/alerts", headers=SCRIPT)
+    assert answer.status == 200
+    found: list[dict[str, str]] = (await answer.json())["alerts"]
+    return found
+
+
+async def test_whoever_was_told_is_alerted_until_they_have_seen_it(waiting: Waiting) -> None:
+    uid = waiting.case.consult.uid
+    (alert,) = await alerts_of(waiting.specialist)
+    assert (alert["uid"], alert["urgency"]) == (uid, waiting.case.consult.urgency)
+    assert set(alert) == {"uid", "urgency", "specialty", "station", "since"}
+    assert waiting.case.patient.full_name not in str(alert)
+    assert await alerts_of(waiting.coordinator) == []
+    assert (await waiting.station.get("/alerts", headers=SCRIPT)).status == 403
+    await waiting.specialist.post(f"/consults/{uid}/seen")
+    assert await alerts_of(waiting.specialist) == []
+
+
+async def test_the_last_rung_alerts_the_coordinators_and_nobody_below(
+    waiting: Waiting, database: Database, clock: FakeClock
+) -> None:
+    clock.advance(DEFAULT_LIMITS[Urgency.URGENT])
+    async with database.work() as work:
+        await watch(work, [{"uid": waiting.case.consult.uid, "anew": False}])
+    assert await alerts_of(waiting.specialist) == []
+    assert len(await alerts_of(waiting.coordinator)) == 1
+
+
+async def test_a_case_that_was_taken_alerts_nobody_and_each_look_is_on_record(
+    waiting: Waiting, database: Database
+) -> None:
+    await alerts_of(waiting.specialist)
+    path = f"/consults/{waiting.case.consult.uid}/claim"
+    claimed = await waiting.specialist.post(path, data={"idempotency_key": "k" * 22})
+    assert claimed.status == 200
+    assert await alerts_of(waiting.specialist) == []
+    async with database.read() as work:
+        query = select(AuditRecord).where(
+            AuditRecord.tag == AuditTag.CONSULT_TRIAGE, AuditRecord.subject == "alerts"
+        )
+        (record,) = (await work.session.exec(query)).all()
+    assert record.person_id == waiting.case.specialist.id
+    assert record.detail["cases"] == [waiting.case.consult.uid]
