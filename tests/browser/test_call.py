@@ -216,7 +216,7 @@ def test_another_camera_goes_on_without_a_new_call(call: Call) -> None:
     choice = role(call.doctor, "choose-video")
     before = choice.input_value()
     choice.select_option(index=2)
-    assert choice.input_value() != before
+    expect(choice).not_to_have_value(before)
     call.doctor.keyboard.press("Escape")
     call.flows()
     assert [connections_of(page) for page in call.pages] == [1, 1]
