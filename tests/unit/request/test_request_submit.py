@@ -8,6 +8,7 @@ from sqlmodel import SQLModel, col, func, select
 
 from telemed.accounts.permissions import Actor
 from telemed.consults import icd
+from telemed.consults.clocks import DEFAULT_LIMITS
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import (
     Consult,
@@ -22,6 +23,7 @@ from telemed.consults.request import service as request
 from telemed.consults.request.fields import TICKS
 from telemed.consults.request.freeze import next_number
 from telemed.consults.request.service import DraftConflict
+from telemed.consults.service import EXPIRE_JOB, WATCH_JOB
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Conflict, IllegalTransition, Invalid
@@ -107,7 +109,7 @@ class TestSubmit:
         sent = await request.submit(work, doctor, draft.uid, 0, fields | {"urgency": "emergency"})
 
         assert sent.legal_basis is LegalBasis.EMERGENCY
-        assert sent.due_at == work.now() + timedelta(minutes=10)
+        assert sent.due_at == work.now() + DEFAULT_LIMITS[Urgency.EMERGENCY]
         (consent,) = (await work.session.exec(select(Consent))).all()
         assert (consent.purpose, consent.given_by) == (
             ConsentPurpose.CONSULT,
@@ -223,8 +225,11 @@ class TestSubmit:
 
         (event,) = await list_events(work, f"consult:{draft.uid}")
         assert (event.kind, event.data["number"]) == ("consult_requested", sent.number)
-        (job,) = (await work.session.exec(select(Job))).all()
-        assert job.key == draft.uid
+        jobs = (await work.session.exec(select(Job).order_by(col(Job.kind)))).all()
+        assert [(job.kind, job.key) for job in jobs] == [
+            (EXPIRE_JOB, draft.uid),
+            (WATCH_JOB, draft.uid),
+        ]
         query = select(AuditRecord.tag).where(col(AuditRecord.patient_id) == patient.id)
         tags = set((await work.session.exec(query)).all())
         assert tags >= {
