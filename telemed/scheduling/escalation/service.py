@@ -17,7 +17,6 @@ from telemed.consults.clocks import response_limits
 from telemed.consults.lifecycle import WAITING
 from telemed.consults.models import Consult, Urgency
 from telemed.consults.service import WATCH_JOB, get_case
-from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Missing
 from telemed.core.events import Fact, append_event, append_events, stream_of
@@ -46,7 +45,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Alert:
-    """A request that waits for whoever reads this, without a word about the patient."""
+    """A request that waits for whoever reads this, without a word about the patient.
+
+    Pages ask for it all day long: it goes into no record.
+    """
 
     uid: str
     urgency: Urgency
@@ -204,9 +206,6 @@ async def list_alerts(work: UnitOfWork, actor: Actor) -> list[Alert]:
         .limit(MOST_ALERTS)
     )
     rows = (await work.session.exec(query)).all()
-    if rows:
-        cases = [consult.uid for consult, *_ in rows]
-        work.audit(AuditTag.CONSULT_TRIAGE, actor, "alerts", cases=cases)
     return [
         Alert(consult.uid, consult.urgency, specialty, station, consult.requested_at)
         for consult, specialty, station in rows
