@@ -42,11 +42,13 @@ from telemed.keys import (
     CATALOGUE,
     CLOCK,
     DATABASE,
+    DELIVERER,
     ECHO,
     FINGERPRINT,
     JOBS,
     MEASURES,
     PREVIEWER,
+    PUSH_KEY,
     RECORDERS,
     RENDERER,
     SETTINGS,
@@ -59,6 +61,12 @@ from telemed.keys import (
 from telemed.media.echo.process import EchoPeers
 from telemed.media.ice import IceServers
 from telemed.media.relay.process import RelayProcess
+from telemed.notices.deliverer import Deliverer
+from telemed.notices.gateways.opening import open_gateways, push_key
+from telemed.notices.service import SWEEP_JOB as FORGET_NOTICES_JOB
+from telemed.notices.service import plan_sweep as plan_forgetting_notices
+from telemed.notices.service import sweep as forget_notices
+from telemed.notices.views import routes as notice_routes
 from telemed.patients.birth import Age, Birth, age_on
 from telemed.patients.views import routes as patient_routes
 from telemed.review.views import routes as history_routes
@@ -66,6 +74,7 @@ from telemed.scheduling.duty.views import routes as duty_routes
 from telemed.scheduling.escalation.service import plan_watches, watch
 from telemed.scheduling.escalation.views import routes as escalation_routes
 from telemed.scheduling.hours_views import routes as hours_routes
+from telemed.scheduling.reminders import REMIND_JOB, remind
 from telemed.scheduling.views import routes as schedule_routes
 from telemed.sessions.jobs import JOBS as SESSION_JOBS
 from telemed.sessions.link.drill import plan_drills
@@ -112,6 +121,7 @@ def create_app(settings: Settings, overrides: Overrides | None = None) -> web.Ap
     _add_data(app)
     # Opened first, closed last: what follows still writes while it ends.
     app.cleanup_ctx.append(_database)
+    _add_notices(app)
     relay = instead.relay or _add_relay(app)
     _add_recorders(app, instead.recording_rooms or relay)
     _add_signaling(app, instead.announcer, relay)
@@ -150,6 +160,19 @@ def _add_data(app: web.Application) -> None:
     synthetic = Synthetic()
     app[SYNTHETIC] = synthetic.is_seen
     app.on_startup.append(lambda _: synthetic.look(database))
+
+
+def _add_notices(app: web.Application) -> None:
+    settings = app[SETTINGS]
+    gateways = open_gateways(settings, app[CATALOGUE], app[CLOCK])
+    app[DELIVERER] = Deliverer(app[DATABASE], gateways)
+    app[PUSH_KEY] = push_key(settings)
+
+    async def run(_app: web.Application) -> AsyncIterator[None]:
+        yield
+        await app[DELIVERER].close()
+
+    app.cleanup_ctx.append(run)
 
 
 def _add_relay(app: web.Application) -> Relay | None:
@@ -202,6 +225,7 @@ ROOMS: tuple[Routes, ...] = (
     health_routes,
     account_routes,
     own_account_routes,
+    notice_routes,
     people_routes,
     facility_routes,
     audit_routes,
@@ -231,7 +255,9 @@ JOB_HANDLERS: Handlers = {
     **SESSION_JOBS,
     EXPIRE_JOB: expire,
     WATCH_JOB: Together(watch),
+    REMIND_JOB: remind,
     ANCHOR_JOB: anchor,
+    FORGET_NOTICES_JOB: forget_notices,
 }
 
 
@@ -271,7 +297,10 @@ async def _jobs(app: web.Application) -> AsyncIterator[None]:
         await plan_drills(work)
         await plan_watches(work)
         await plan_sweep(work)
+        await plan_forgetting_notices(work)
     await app[RECORDERS].resume()
     app[TASKS].start("jobs", app[JOBS].run_forever())
+    for channel in app[DELIVERER].channels:
+        app[TASKS].start(f"deliver {channel}", app[DELIVERER].run_forever(channel))
     yield
     await app[TASKS].close()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from telemed.imaging.previews import Previewer
     from telemed.imaging.storage import Storage
     from telemed.media.echo.process import EchoPeers
+    from telemed.notices.deliverer import Deliverer
     from telemed.sessions.recording.recorders import Recorders
     from telemed.signaling.server import Signaling
     from telemed.web.assets import Assets
@@ -39,10 +40,13 @@ SIGNALING: web.AppKey[Signaling] = web.AppKey("signaling")
 RECORDERS: web.AppKey[Recorders] = web.AppKey("recorders")
 MEASURES: web.AppKey[Throttle] = web.AppKey("measures")
 ECHO: web.AppKey[EchoPeers] = web.AppKey("echo")
+DELIVERER: web.AppKey[Deliverer] = web.AppKey("deliverer")
 TASKS = web.AppKey("tasks", TaskOwner)
 JOBS = web.AppKey("jobs", JobRunner)
 TRIAL: web.AppKey[Callable[[Actor], Mapping[str, str] | None]] = web.AppKey("trial")
 FINGERPRINT: web.AppKey[Callable[[bytes], str]] = web.AppKey("fingerprint")
+# What browsers subscribe with for messages.
+PUSH_KEY = web.AppKey("push_key", str)
 SYNTHETIC: web.AppKey[Callable[[], bool]] = web.AppKey("synthetic")
 
 ACTOR: web.RequestKey[Actor | None] = web.RequestKey("actor")

@@ -31,7 +31,11 @@ HOUSE = House(
             "telemed.demo*",
             "telemed.migrations*",
         ),
-        "edge": ("telemed.*.views*", "telemed.*_views", "telemed.web*", "telemed.signaling*"),
+        "edge": (
+            *("telemed.*.views*", "telemed.*_views", "telemed.web*", "telemed.signaling*"),
+            # The edge to those who take messages over.
+            "telemed.notices.gateways*",
+        ),
         "keys": ("telemed.keys",),
         "rules": ("telemed.*",),
         "rows": (
@@ -52,14 +56,16 @@ HOUSE = House(
             "telemed.accounts.permissions*",
             "telemed.consults.triage*",
             "telemed.scheduling.escalation.rungs",
+            "telemed.notices.kinds",
         ),
     },
     domains=(
         frozenset({"facilities"}),
         frozenset({"accounts"}),
+        frozenset({"notices"}),
         frozenset({"patients"}),
         frozenset({"consults"}),
-        frozenset({"imaging", "scheduling", "notices"}),
+        frozenset({"imaging", "scheduling"}),
         frozenset({"sessions"}),
         frozenset({"training"}),
         frozenset({"review"}),

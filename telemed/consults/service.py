@@ -22,6 +22,7 @@ from telemed.consults.lifecycle import (
     next_state,
 )
 from telemed.consults.models import Consult
+from telemed.consults.telling import tell_moved, tell_transition
 from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import UnitOfWork
@@ -111,7 +112,7 @@ async def transition(
     `data` goes into the log; `tell` names people to be told beyond those of the case.
     Raises IllegalTransition, or Conflict when somebody else has moved the consult meanwhile.
     """
-    before = consult.state
+    before, specialist_id = consult.state, consult.assigned_id
     after = next_state(before, event)
     concerned = {consult.requester_id, consult.assigned_id, consult.named_id, *tell}
     await _save(work)
@@ -136,6 +137,9 @@ async def transition(
     work.announce(WORKLIST_CHANNEL, FACTS[event])
     concerned |= {consult.assigned_id, consult.named_id}
     await _tell(work, actor, concerned, FACTS[event], number)
+    await tell_transition(
+        work, actor, consult, event, before=before, number=number, specialist_id=specialist_id
+    )
     await _plan_expiry(work, consult)
     await _plan_watch(work, consult, event)
     return number
@@ -258,6 +262,7 @@ async def note_moved(work: UnitOfWork, actor: Actor, consult: Consult, **data: A
     stream = stream_of("consult", consult.uid)
     number = await append_event(work, stream, MOVED, actor.id, **data)
     await _tell(work, actor, [consult.requester_id, consult.assigned_id], MOVED, number)
+    await tell_moved(work, actor, consult, number)
     return number
 
 

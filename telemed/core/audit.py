@@ -74,6 +74,7 @@ class AuditTag(StrEnum):
     RECORDING_READ = "recording:read"
     RECORDING_DELETE = "recording:delete"
     SESSION_INVITE = "session:invite"
+    NOTICES_CHOOSE = "notices:choose"
 
 
 class AuditRecord(SQLModel, table=True):

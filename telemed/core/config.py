@@ -56,6 +56,46 @@ def _checked_address(address: str) -> str:
 RelayAddress = Annotated[str, AfterValidator(_checked_address)]
 
 
+class MailSettings(BaseModel):
+    """The server that takes mail over (SMTP submission, RFC 6409); none without a host."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    sender: Annotated[str, Field(pattern=r"^([^@\s<>]+@[^@\s<>]+)?$")] = ""
+
+
+class SmsSettings(BaseModel):
+    """A gateway for SMS with an HTTP door; none without an address.
+
+    `fields` is what it wants to be told, with `{to}`, `{text}` and `{id}` as values; `reference`
+    is where its answer names the message (`data.0.id`). With `report_token` it may say at
+    `/notices/sms-reports` what became of a message.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    token: SecretStr = SecretStr("")
+    fields: dict[str, str] = {"to": "{to}", "text": "{text}", "id": "{id}"}
+    reference: Annotated[str, Field(min_length=1)] = "id"
+    report_token: SecretStr = SecretStr("")
+
+
+class PushSettings(BaseModel):
+    """Push services that browsers may name: hosts with all below them, or whole origins."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    hosts: list[str] = [
+        "fcm.googleapis.com",
+        "push.services.mozilla.com",
+        "notify.windows.com",
+        "push.apple.com",
+    ]
+
+
 class Settings(BaseSettings):
     """Everything that differs between installations. Frozen; passed on, never imported."""
 
@@ -96,6 +136,9 @@ class Settings(BaseSettings):
     relay_private_candidates: bool = False
     relay_ice_servers: list[IceServer] = []
     relay_turn: Literal["no", "also", "only"] = "no"
+    mail: MailSettings = MailSettings()
+    sms: SmsSettings = SmsSettings()
+    push: PushSettings = PushSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -117,6 +160,8 @@ class Settings(BaseSettings):
             raise ValueError("turn_urls: needed with a secret of TURN")
         if self.relay_turn != "no" and not self.turn_urls:
             raise ValueError("relay_turn: needs TELEMED_TURN_URLS")
+        if self.mail.host and not self.mail.sender:
+            raise ValueError("mail__sender: needed with a server for mail")
         return self
 
     @property

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 # Đ has look-alikes (Icelandic eth, African D) that old fonts and keyboards produce for it.
 _PLAIN_D = str.maketrans("đðɖ", "ddd")
+_PLAIN_CAPITAL_D = str.maketrans("ĐÐƉ", "DDD")
 _LETTERS = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
 _BREVE, _CIRCUMFLEX, _HORN = "\u0306", "\u0302", "\u031b"
 _SHAPES = {
@@ -48,6 +49,12 @@ def fold(text: str) -> str:
     bare = "".join(c for c in unicodedata.normalize("NFD", lowered) if not _is_mark(c))
     composed = unicodedata.normalize("NFC", bare.translate(_PLAIN_D))
     return " ".join(composed.split())
+
+
+def without_marks(text: str) -> str:
+    """Return the text in the letters of English, capitals and spaces as they are."""
+    spread = unicodedata.normalize("NFD", text.translate(_PLAIN_CAPITAL_D))
+    return "".join(letter for letter in spread if not _is_mark(letter)).translate(_PLAIN_D)
 
 
 def given_name(full_name: str) -> str:

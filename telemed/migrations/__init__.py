@@ -22,6 +22,7 @@ _MODELS = (
     "telemed.core.records",
     "telemed.facilities.models",
     "telemed.accounts.models",
+    "telemed.notices.models",
     "telemed.patients.models",
     "telemed.consults.models",
     "telemed.imaging.models",

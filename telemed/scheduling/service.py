@@ -23,6 +23,7 @@ from telemed.facilities.models import Facility
 from telemed.patients.models import Patient
 from telemed.scheduling.availability import Rooms, Span, free_slots
 from telemed.scheduling.models import REASON_LENGTH, Booking, BookingState
+from telemed.scheduling.reminders import cancel_reminder, plan_reminder
 from telemed.scheduling.repository import (
     BookingRow,
     find_current,
@@ -163,6 +164,7 @@ async def move(work: UnitOfWork, actor: Actor, booking_uid: str, start: datetime
     work.session.add(booking)
     await work.session.flush()
     _note(work, actor, AuditTag.BOOKING_MOVE, consult, booking)
+    await plan_reminder(work, booking)
     await consults.note_moved(
         work, actor, consult, start_at=booking.start_at.isoformat(), was=was.isoformat()
     )
@@ -176,7 +178,7 @@ async def cancel(work: UnitOfWork, actor: Actor, booking_uid: str, reason: str) 
     await work.session.refresh(booking)
     if booking.state is not BookingState.BOOKED:
         raise Conflict("booking_cancelled", N_("Lịch này đã hủy"))
-    _end(work, booking, reason)
+    await _end(work, booking, reason)
     booking.cancelled_by_id = actor.id
     _note(work, actor, AuditTag.BOOKING_CANCEL, consult, booking)
     if consult.state is ConsultState.SCHEDULED:
@@ -192,7 +194,7 @@ async def release_bookings(work: UnitOfWork, consult: Consult, reason: str) -> N
     await _drop_holds(work, consult)
     booking = await find_current(work, consult)
     if booking is not None:
-        _end(work, booking, reason)
+        await _end(work, booking, reason)
 
 
 async def list_days(
@@ -215,10 +217,11 @@ async def list_today(work: UnitOfWork, actor: Actor) -> list[BookingRow]:
     return (await list_days(work, actor, today, 1))[today]
 
 
-def _end(work: UnitOfWork, booking: Booking, reason: str) -> None:
+async def _end(work: UnitOfWork, booking: Booking, reason: str) -> None:
     booking.state, booking.changed_at = BookingState.CANCELLED, work.now()
     booking.reason = reason[:REASON_LENGTH]
     work.session.add(booking)
+    await cancel_reminder(work, booking)
 
 
 def _not_bookable() -> Conflict:
@@ -247,6 +250,7 @@ async def _make(work: UnitOfWork, actor: Actor, consult: Consult, booking: Booki
     work.session.add(booking)
     await work.session.flush()
     _note(work, actor, AuditTag.BOOKING_MAKE, consult, booking)
+    await plan_reminder(work, booking)
     await consults.schedule(work, actor, consult, start_at=booking.start_at.isoformat())
     return booking
 

@@ -23,7 +23,14 @@ _POLICY = {
     "require-trusted-types-for": "'script'",
     "trusted-types": "'none'",
 }
-CONTENT_SECURITY_POLICY = "; ".join(f"{name} {value}" for name, value in _POLICY.items())
+
+
+def content_security_policy(**otherwise: str) -> str:
+    """What pages may do, with what one of them needs otherwise."""
+    return "; ".join(f"{name} {value}" for name, value in (_POLICY | otherwise).items())
+
+
+CONTENT_SECURITY_POLICY = content_security_policy()
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",

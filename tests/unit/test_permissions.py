@@ -86,6 +86,7 @@ FUNCTIONS = {
     Action.AUDIT_READ: "A",
     Action.LINK_CHECK: EVERYBODY,
     Action.QUALITY_READ: "TO",
+    Action.DELIVERY_READ: "A",
 }
 CLINICAL = {
     action

@@ -19,6 +19,11 @@ ENTRANCE = {
     *("/try/{role:[a-z_]+}", "/language/{locale:[a-z]{2}}", "/components"),
     # Programs that read a calendar cannot sign in: the address itself is the secret.
     "/calendar/{token}.ics",
+    # A browser that shows a message may be signed out; the id that came with it is the secret.
+    "/deliveries/{uid:[A-Za-z0-9_-]{22}}/arrived",
+    "/notices-worker.js",
+    # A gateway for SMS, with its token.
+    "/notices/sms-reports",
 }
 
 

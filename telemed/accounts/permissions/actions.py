@@ -71,6 +71,7 @@ class Action(StrEnum):
     SOCKET = "socket"
     LINK_CHECK = "link:check"
     QUALITY_READ = "quality:read"
+    DELIVERY_READ = "delivery:read"
 
 
 _STATION = frozenset({Role.COMMUNE_DOCTOR, Role.ROTATED_DOCTOR})
@@ -124,4 +125,5 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.AUDIT_READ: frozenset({Role.ADMINISTRATOR}),
     Action.LINK_CHECK: _EVERYBODY,
     Action.QUALITY_READ: frozenset({Role.TRAINER, Role.COORDINATOR}),
+    Action.DELIVERY_READ: frozenset({Role.ADMINISTRATOR}),
 }

@@ -14,6 +14,7 @@ from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import Consult, Message, MessageKind, ReadMark
 from telemed.consults.repository import PersonCard, get_people
 from telemed.consults.service import get_case
+from telemed.consults.telling import tell_message
 from telemed.consults.worklist.rows import LARGEST_KEY
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
@@ -102,6 +103,7 @@ async def post(work: UnitOfWork, actor: Actor, uid: str, text: str) -> Message:
     people = await get_people(work, {consult.requester_id, consult.assigned_id} - {actor.id})
     for person in people.values():
         work.announce(stream_of("person", person.uid), MESSAGE_POSTED, number)
+    await tell_message(work, actor, consult, number)
     return message
 
 

@@ -20,8 +20,10 @@ from telemed.consults.service import facts_of
 from telemed.consults.vitals.note import tell
 from telemed.consults.worklist.service import find_preview
 from telemed.core.errors import N_, Invalid, Missing
+from telemed.core.events import stream_of
 from telemed.imaging import service as imaging
 from telemed.keys import WORK, signed_in
+from telemed.notices import service as notices
 from telemed.scheduling import service as scheduling
 from telemed.scheduling.escalation.service import read_ladder
 from telemed.scheduling.service import by_day
@@ -108,6 +110,7 @@ async def show(request: web.Request) -> web.Response:
         if may(actor, Action.WORKLIST) and await find_preview(work, actor, uid):
             return see_other(request, f"/worklist?case={uid}")
         raise
+    await notices.mark_read(work, actor, stream_of("consult", uid))
     return page(request, _PAGE, **await _context(request, case, query.view))
 
 

@@ -17,8 +17,10 @@ from telemed.consults.worklist.rows import CaseRow, QueueRow
 from telemed.consults.worklist.service import Lane, Preview, Scope, TriageCard, Worklist
 from telemed.consults.worklist.steps import Side, step_of
 from telemed.core.errors import N_, Conflict
+from telemed.core.events import stream_of
 from telemed.imaging.service import count_files
 from telemed.keys import RENDERER, WORK, signed_in
+from telemed.notices import service as notices
 from telemed.scheduling.escalation.service import read_ladder
 from telemed.web.parsing import Body, read_body, read_query
 from telemed.web.rendering import add_notices, json_answer, page, saying, see_other, wants_json
@@ -97,6 +99,8 @@ async def _page(request: web.Request, query: WorklistQuery, *, lost: str = "") -
         if uid
         else None
     )
+    if query.case and preview:
+        await notices.mark_read(work, actor, stream_of("consult", uid))
     ids = [row.id for row in found.rows] + [row.id for row in _rows_of(preview)]
     return page(
         request,

@@ -11,7 +11,6 @@ from sqlalchemy import and_, exists, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
-from telemed.accounts.models import Person, PersonRole, PersonSpecialty, PersonState
 from telemed.accounts.permissions import Action, Actor, Role, require
 from telemed.consults.clocks import response_limits
 from telemed.consults.lifecycle import WAITING
@@ -19,13 +18,14 @@ from telemed.consults.models import Consult, Urgency
 from telemed.consults.service import WATCH_JOB, get_case
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Missing
-from telemed.core.events import Fact, append_event, append_events, stream_of
+from telemed.core.events import append_event, stream_of
 from telemed.core.jobs import MOST_TOGETHER, Job, Plan, enqueue_all
 from telemed.facilities.models import Facility, Specialty
 from telemed.scheduling.duty.models import DutyRank
 from telemed.scheduling.duty.roster import FOR_ALL, Colleague, Roster, on_duty
 from telemed.scheduling.escalation.models import EscalationStep
 from telemed.scheduling.escalation.rungs import Place, Rung, climbs_at, ladder, next_place
+from telemed.scheduling.escalation.telling import Rise, list_colleagues, tell
 
 SEEN = "escalation_seen"
 MOST_ALERTS = 10
@@ -58,26 +58,12 @@ class Alert:
 
 
 @dataclass(frozen=True)
-class _News:
-    """Who is to be told of what, in which round."""
-
-    consult: Consult
-    place: Place
-    round: int
-
-
-@dataclass(frozen=True)
 class Ladder:
     """How far a request has climbed; `is_mine` when the reader was told last and has not answered."""
 
     steps: Sequence[Step]
     coordinator: Colleague | None
     is_mine: bool
-
-
-def fact_of(rung: Rung) -> str:
-    """What the log of a case calls the telling of a rung."""
-    return f"escalated_{rung.value}"
 
 
 async def watch(work: UnitOfWork, payloads: Sequence[dict[str, Any]]) -> None:
@@ -88,7 +74,7 @@ async def watch(work: UnitOfWork, payloads: Sequence[dict[str, Any]]) -> None:
         return
     limits, roster = await response_limits(work), await on_duty(work)
     rounds = await _list_rounds(work, [consult.id or 0 for consult in waiting])
-    plans, news = list[Plan](), list[_News]()
+    plans, news = list[Plan](), list[Rise]()
     for consult in waiting:
         assert consult.urgency
         limit = limits[consult.urgency]
@@ -103,10 +89,10 @@ async def watch(work: UnitOfWork, payloads: Sequence[dict[str, Any]]) -> None:
         place = next_place(_places(roster, consult), told)
         if place is None:
             continue
-        news.append(_News(consult, place, number))
+        news.append(Rise(consult, place, number))
         if place.rung is not Rung.COORDINATOR:
             plans.append(_look_again(consult, work.now() + limit))
-    await _tell(work, news)
+    await tell(work, news)
     await enqueue_all(work, WATCH_JOB, plans)
 
 
@@ -157,7 +143,9 @@ async def read_ladder(work: UnitOfWork, actor: Actor, consult_uid: str) -> Ladde
     if not found:
         return None
     limit = (await response_limits(work))[consult.urgency]
-    people = await _colleagues(work, {step.person_id for step in found} | {found[-1].seen_by_id})
+    people = await list_colleagues(
+        work, {step.person_id for step in found} | {found[-1].seen_by_id}
+    )
     steps = [
         Step(
             rung=step.rung,
@@ -276,57 +264,3 @@ def _places(found: Roster, consult: Consult) -> list[Place]:
 def _coordinator(found: Roster) -> Colleague | None:
     for_all = next(line for line in found.lines if line.code == FOR_ALL)
     return found.who(found.days[0], for_all, DutyRank.COORDINATOR)
-
-
-async def _tell(work: UnitOfWork, news: Sequence[_News]) -> None:
-    for each in news:
-        work.session.add(
-            EscalationStep(
-                consult_id=each.consult.id or 0,
-                round=each.round,
-                rung=each.place.rung,
-                person_id=each.place.person_id,
-                told_at=work.now(),
-            )
-        )
-    await work.session.flush()
-    named = await _colleagues(work, {each.place.person_id for each in news})
-    crowds = dict[tuple[Rung, int | None], list[Colleague]]()
-    facts, listeners = list[Fact](), dict[str, list[Colleague]]()
-    for each in news:
-        stream, person_id = stream_of("consult", each.consult.uid), each.place.person_id
-        if person_id is not None:
-            listeners[stream] = [named[person_id]] if person_id in named else []
-        else:
-            crowd = (each.place.rung, each.consult.specialty_id)
-            if crowd not in crowds:
-                crowds[crowd] = await _crowd(work, *crowd)
-            listeners[stream] = crowds[crowd]
-        told = {"person": named[person_id].full_title} if person_id in named else {}
-        facts.append(Fact(stream, fact_of(each.place.rung), None, told))
-    numbers = await append_events(work, facts) if facts else {}
-    for stream, people in listeners.items():
-        for person in people:
-            work.announce(stream_of("person", person.uid), "escalated", numbers[stream])
-
-
-async def _crowd(work: UnitOfWork, rung: Rung, specialty_id: int | None) -> list[Colleague]:
-    """Everybody of a rung that nobody stands on in person."""
-    is_all = rung is Rung.COORDINATOR
-    role = Role.COORDINATOR if is_all else Role.SPECIALIST
-    query = (
-        select(Person)
-        .join(PersonRole, col(PersonRole.person_id) == col(Person.id))
-        .where(col(PersonRole.role) == role, col(Person.state) == PersonState.ACTIVE)
-    )
-    if not is_all:
-        query = query.join(PersonSpecialty, col(PersonSpecialty.person_id) == col(Person.id)).where(
-            col(PersonSpecialty.specialty_id) == specialty_id
-        )
-    return [Colleague.of(row) for row in (await work.session.exec(query)).all()]
-
-
-async def _colleagues(work: UnitOfWork, ids: Collection[int | None]) -> dict[int, Colleague]:
-    query = select(Person).where(col(Person.id).in_([key for key in ids if key is not None]))
-    rows = (await work.session.exec(query)).all()
-    return {row.id or 0: Colleague.of(row) for row in rows}

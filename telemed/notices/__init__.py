@@ -1,0 +1,1 @@
+"""What people are told, in the application and outside it, and the proof that it arrived."""

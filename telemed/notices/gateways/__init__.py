@@ -1,0 +1,1 @@
+"""Those who take messages over: a mail server, push services, a gateway for SMS."""
