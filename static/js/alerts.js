@@ -11,6 +11,10 @@ const TONE_EVERY_MS = 6000;
 /** Who takes a request tells nobody else: so long may a card stay that is over. */
 const LOOK_AGAIN_MS = 20_000;
 const HINTS = new Set(["watched", "escalated"]);
+const BELL_HINTS = new Set(["watched", "noticed"]);
+const MOST_COUNTED = 99;
+// A page that looks by itself must not keep its reader signed in.
+const BY_ITSELF = { Accept: "application/json", "X-By-Itself": "1" };
 
 /**
  * @typedef {import("./live.js").Live} Live
@@ -18,13 +22,32 @@ const HINTS = new Set(["watched", "escalated"]);
  */
 
 /**
- * Show what waits for whoever is signed in on this page; a page that lists it anyhow sounds once.
+ * Keep the bell's number, and show what waits for whoever is signed in on this page; a page that lists it anyhow sounds once.
  * @param {Live} live
  * @param {{ isListed?: boolean }} [page]
  */
 export function hearAlerts(live, { isListed = false } = {}) {
   const { person, alerts } = document.body.dataset;
-  if (person && alerts !== undefined) new Alerts(live, person, isListed);
+  if (!person) return;
+  live.watch(`person:${person}`, ({ event }) => {
+    if (BELL_HINTS.has(event)) void countUnread();
+  });
+  if (alerts !== undefined) new Alerts(live, person, isListed);
+}
+
+/** The number beside the bell: what was not read yet. */
+async function countUnread() {
+  const place = part("unread");
+  if (!place) return;
+  try {
+    const response = await fetch("/notices/count", { headers: BY_ITSELF, cache: "no-store" });
+    if (!response.ok) return;
+    const { unread } = await response.json();
+    place.hidden = unread === 0;
+    place.textContent = unread > MOST_COUNTED ? `${MOST_COUNTED}+` : String(unread);
+  } catch {
+    // The next hint asks again.
+  }
 }
 
 class Alerts {
@@ -53,9 +76,7 @@ class Alerts {
   async look() {
     clearTimeout(this.#again);
     try {
-      // A page that looks by itself must not keep its reader signed in.
-      const headers = { Accept: "application/json", "X-By-Itself": "1" };
-      const response = await fetch("/alerts", { headers, cache: "no-store" });
+      const response = await fetch("/alerts", { headers: BY_ITSELF, cache: "no-store" });
       if (response.ok) this.#show((await response.json()).alerts);
     } catch {
       // The next look asks again; the worklist shows the same.

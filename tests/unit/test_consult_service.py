@@ -52,6 +52,7 @@ async def test_a_step_leaves_a_fact_a_record_and_hints_after_the_commit_only(
         "number": 1,
     }
     assert {(hint.channel, hint.event) for hint in announcer.hints} == {
+        (stream_of("person", case.doctor.uid), "noticed"),
         (stream, "consult_claimed"),
         ("worklist", "consult_claimed"),
         (stream_of("person", case.doctor.uid), "consult_claimed"),

@@ -8,7 +8,7 @@ import { hearCalls } from "../ringing.js";
 
 const strip = find("[data-role=strip]", HTMLElement);
 // Calls have a card of their own; a drill goes on without a word.
-const QUIET = new Set(["watched", "ringing", "ring-ended", "drill-asked", "escalated"]);
+const QUIET = new Set(["watched", "ringing", "ring-ended", "drill-asked", "escalated", "noticed"]);
 const DRILLED_AT = "telemed.drilled-at";
 const DRILL_AGAIN_AFTER_MS = 30 * 60 * 1000;
 const { person } = document.body.dataset;
