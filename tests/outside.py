@@ -66,6 +66,7 @@ class MailServer:
         self.mails.append(mail)
         if self.drops_after_data:
             self.drops_after_data -= 1
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return "250 OK"
 
@@ -189,7 +190,7 @@ def is_signed_by(headers: Mapping[str, str], key: str, audience: str) -> bool:
 
 
 def _claims(authorization: str) -> dict[str, Any]:
-    body = authorization.split("t=")[1].split(",")[0].split(".")[1]
+    body = authorization.split("t=")[1].split(",", maxsplit=1)[0].split(".")[1]
     found = orjson.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     assert isinstance(found, dict)
     return found

@@ -58,6 +58,14 @@ class Proof:
 
 
 @dataclass(frozen=True)
+class Reached:
+    """Whether somebody has read what they were told, and how far it came outside."""
+
+    read_at: datetime | None
+    proofs: Sequence[Proof]
+
+
+@dataclass(frozen=True)
 class NoticeRow:
     """A notice as its reader sees it."""
 
@@ -270,6 +278,16 @@ async def list_proofs(work: UnitOfWork, notice_ids: Collection[int]) -> dict[int
         at = row.arrived_at or row.sent_at
         proofs.setdefault(row.notice_id, []).append(Proof(row.channel.value, row.state, at))
     return proofs
+
+
+async def list_reached(work: UnitOfWork, about: str) -> dict[tuple[int, str], Reached]:
+    """How far each notice about a case came, by person and key; the caller has let the reader in."""
+    query = select(Notice).where(Notice.about == about, Notice.kind == NoticeKind.REQUEST_WAITS)
+    rows = (await work.session.exec(query)).all()
+    proofs = await list_proofs(work, [row.id or 0 for row in rows])
+    return {
+        (row.person_id, row.key): Reached(row.read_at, proofs.get(row.id or 0, [])) for row in rows
+    }
 
 
 async def sweep(work: UnitOfWork, _payload: Mapping[str, Any]) -> None:

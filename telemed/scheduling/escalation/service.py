@@ -21,11 +21,12 @@ from telemed.core.errors import N_, Conflict, Missing
 from telemed.core.events import append_event, stream_of
 from telemed.core.jobs import MOST_TOGETHER, Job, Plan, enqueue_all
 from telemed.facilities.models import Facility, Specialty
+from telemed.notices.service import Reached, list_reached
 from telemed.scheduling.duty.models import DutyRank
 from telemed.scheduling.duty.roster import FOR_ALL, Colleague, Roster, on_duty
 from telemed.scheduling.escalation.models import EscalationStep
 from telemed.scheduling.escalation.rungs import Place, Rung, climbs_at, ladder, next_place
-from telemed.scheduling.escalation.telling import Rise, list_colleagues, tell
+from telemed.scheduling.escalation.telling import Rise, key_of, list_colleagues, tell
 
 SEEN = "escalation_seen"
 MOST_ALERTS = 10
@@ -41,6 +42,7 @@ class Step:
     seen_at: datetime | None
     seen_by: str
     climbs_at: datetime | None
+    reached: Reached | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,8 @@ async def read_ladder(work: UnitOfWork, actor: Actor, consult_uid: str) -> Ladde
     if not found:
         return None
     limit = (await response_limits(work))[consult.urgency]
+    about = stream_of("consult", consult.uid)
+    reached = await list_reached(work, about)
     people = await list_colleagues(
         work, {step.person_id for step in found} | {found[-1].seen_by_id}
     )
@@ -156,6 +160,7 @@ async def read_ladder(work: UnitOfWork, actor: Actor, consult_uid: str) -> Ladde
             climbs_at=_climbs_at(step, consult, limit)
             if step is found[-1] and step.rung is not Rung.COORDINATOR
             else None,
+            reached=reached.get((step.person_id or 0, key_of(about, step.round, step.rung))),
         )
         for step in found
     ]

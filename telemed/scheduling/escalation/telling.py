@@ -34,6 +34,11 @@ def fact_of(rung: Rung) -> str:
     return f"escalated_{rung.value}"
 
 
+def key_of(about: str, number: int, rung: Rung) -> str:
+    """What a rung of a round is told under, once to each person."""
+    return f"{about}:{number}:{rung.value}"
+
+
 async def tell(work: UnitOfWork, news: Sequence[Rise]) -> None:
     """Put each step down, in the log of its case too, and tell its people."""
     for each in news:
@@ -84,7 +89,7 @@ async def _list_news(
             News(
                 NoticeKind.REQUEST_WAITS,
                 {person.id for person in listeners[about]},
-                key=f"{about}:{each.round}:{each.place.rung.value}",
+                key=key_of(about, each.round, each.place.rung),
                 about=about,
                 is_urgent=each.consult.urgency is Urgency.EMERGENCY,
                 data={

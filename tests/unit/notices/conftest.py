@@ -119,7 +119,7 @@ class Outbox:
 
 
 @pytest.fixture
-async def outbox(  # noqa: PLR0917 # fixtures
+async def outbox(  # fixtures
     work: UnitOfWork,
     make: Factory,
     database: Database,

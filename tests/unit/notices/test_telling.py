@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,14 +17,16 @@ from telemed.core.clock import LOCAL_ZONE, FakeClock
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.events import stream_of
 from telemed.core.jobs import JobRunner, Together
+from telemed.notices import preferences
 from telemed.notices import service as notices
-from telemed.notices.kinds import NoticeKind
+from telemed.notices.kinds import Channel, NoticeKind
 from telemed.notices.models import Notice
+from telemed.notices.outbox import Outcome, settle, take_due
 from telemed.notices.service import News
 from telemed.scheduling import service as scheduling
 from telemed.scheduling import working_hours
 from telemed.scheduling.availability import Hours
-from telemed.scheduling.escalation.service import watch
+from telemed.scheduling.escalation.service import read_ladder, watch
 from telemed.scheduling.reminders import AHEAD, REMIND_JOB, remind
 from tests.factories import Case, Factory
 
@@ -120,6 +123,30 @@ async def test_a_rung_of_the_ladder_is_told_and_over_once_the_case_is_taken(
     assert case.consult.state not in WAITING
 
 
+async def test_the_ladder_shows_what_was_sent_and_read(
+    database: Database, work: UnitOfWork, make: Factory, clock: FakeClock
+) -> None:
+    case = await make.case(S.DRAFT, urgency=Urgency.EMERGENCY)
+    case.consult.named_id = case.specialist.id
+    code = await preferences.ask_mail(work, case.specialist, "bs@benhvien.example")
+    assert await preferences.confirm_mail(work, case.specialist, code)
+    await transition(work, case.doctor, case.consult, E.SUBMIT)
+    await work.commit()
+    await JobRunner(database, {WATCH_JOB: Together(watch)}).run_due()
+    async with database.work() as posting:
+        (parcel,) = await take_due(posting, Channel.MAIL, "me")
+        await settle(posting, "me", parcel, Outcome.taken())
+        await notices.open_notice(posting, case.specialist, parcel.notice_uid)
+    async with database.read() as reading:
+        ladder = await read_ladder(reading, case.doctor, case.consult.uid)
+    assert ladder
+    assert ladder.steps[0].reached
+    assert ladder.steps[0].reached.read_at == clock.now()
+    assert [(proof.channel, proof.state.value) for proof in ladder.steps[0].reached.proofs] == [
+        ("mail", "sent")
+    ]
+
+
 async def other_of(make: Factory, case: Case) -> Actor:
     return await make.actor(Role.SPECIALIST)
 
@@ -188,8 +215,6 @@ async def test_a_cancelled_appointment_reminds_nobody(
 async def test_fifty_tellings_of_one_fact_are_one(
     database: Database, make: Factory, work: UnitOfWork
 ) -> None:
-    import asyncio
-
     person = await make.actor(Role.SPECIALIST)
     await work.commit()
 
