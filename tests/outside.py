@@ -58,7 +58,7 @@ class MailServer:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 # as the library calls it
         assert isinstance(envelope.content, bytes)
         self.envelopes.append(envelope)
         mail = message_from_bytes(envelope.content, policy=policy.default)
