@@ -48,6 +48,7 @@ from telemed.keys import (
     JOBS,
     MEASURES,
     PREVIEWER,
+    PRINTER,
     PUSH_KEY,
     RECORDERS,
     RENDERER,
@@ -69,6 +70,7 @@ from telemed.notices.service import sweep as forget_notices
 from telemed.notices.views import routes as notice_routes
 from telemed.patients.birth import Age, Birth, age_on
 from telemed.patients.views import routes as patient_routes
+from telemed.printing.printer import Printer
 from telemed.review.views import routes as history_routes
 from telemed.scheduling.duty.views import routes as duty_routes
 from telemed.scheduling.escalation.service import plan_watches, watch
@@ -80,6 +82,7 @@ from telemed.sessions.jobs import JOBS as SESSION_JOBS
 from telemed.sessions.link.drill import plan_drills
 from telemed.sessions.link.views import routes as link_routes
 from telemed.sessions.minutes_views import routes as minutes_routes
+from telemed.sessions.prints.views import routes as print_routes
 from telemed.sessions.quality.views import routes as quality_routes
 from telemed.sessions.recording.keeping import SWEEP_JOB, plan_sweep
 from telemed.sessions.recording.recorders import Recorders, RecordingRooms
@@ -152,6 +155,8 @@ def _add_data(app: web.Application) -> None:
     app[ACCOUNTS] = Accounts.open(settings, database)
     app[STORAGE] = DirectoryStorage.prepared(settings.data_dir / "files")
     app[PREVIEWER] = Previewer()
+    app[PRINTER] = Printer(settings.signing)
+    app.cleanup_ctx.append(_printer)
     app[MEASURES] = Throttle()
     app[ECHO] = EchoPeers()
     app.cleanup_ctx.append(_echo)
@@ -245,6 +250,7 @@ ROOMS: tuple[Routes, ...] = (
     recording_routes,
     link_routes,
     minutes_routes,
+    print_routes,
     rotation_routes,
     transfer_routes,
     history_routes,
@@ -282,6 +288,12 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 async def _recorders(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[RECORDERS].close()
+
+
+@asynccontextmanager
+async def _printer(app: web.Application) -> AsyncIterator[None]:
+    yield
+    await app[PRINTER].close()
 
 
 @asynccontextmanager

@@ -70,7 +70,7 @@ HOUSE = House(
         frozenset({"training"}),
         frozenset({"review"}),
     ),
-    ignorant=frozenset({"media", "core"}),
+    ignorant=frozenset({"media", "core", "printing"}),
     edge_packages=frozenset({"aiohttp", "socketio", "engineio", "multidict", "yarl"}),
     pure="pure",
     pure_may_use=frozenset({"telemed.core.errors"}),

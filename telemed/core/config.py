@@ -96,6 +96,14 @@ class PushSettings(BaseModel):
     ]
 
 
+class SigningSettings(BaseModel):
+    """An organisation's certificate (PKCS#12) that PDF papers are signed with; none by default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    certificate: Path | None = None
+    password: SecretStr = SecretStr("")
+
+
 class Settings(BaseSettings):
     """Everything that differs between installations. Frozen; passed on, never imported."""
 
@@ -139,6 +147,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     sms: SmsSettings = SmsSettings()
     push: PushSettings = PushSettings()
+    signing: SigningSettings = SigningSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -32,6 +32,7 @@ class RecordKind(StrEnum):
     MINUTES = "minutes"
     DECISION = "decision"
     TRANSFER_LOG = "transfer_log"
+    REFERRAL = "referral"
 
 
 class RecordState(StrEnum):

@@ -32,6 +32,7 @@ _MODELS = (
     "telemed.sessions.models",
     "telemed.sessions.quality.models",
     "telemed.sessions.link.models",
+    "telemed.sessions.prints.models",
     "telemed.sessions.recording.models",
     "telemed.training.models",
 )

@@ -23,9 +23,7 @@ def allow_values(
     rule, more = f"ck_{table}_{kind}", [f"'{value}'" for value in values]
     if connection.dialect.name == "sqlite":
         listed = re.compile(rf"(?<={rule} CHECK \({column} IN \()[^)]+(?=\)\))")
-        write_anew(
-            connection, table, lambda made: listed.sub(lambda m: ", ".join([m[0], *more]), made)
-        )
+        reword(connection, table, lambda made: listed.sub(lambda m: ", ".join([m[0], *more]), made))
         return
     definition = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = :name"
     (before,) = connection.execute(sa.text(definition), {"name": rule}).one()
@@ -34,6 +32,27 @@ def allow_values(
     connection.exec_driver_sql(
         f"ALTER TABLE {table} ADD CONSTRAINT {rule} CHECK ({column} IN ({allowed}))"
     )
+
+
+def reword(connection: sa.Connection, table: str, change: Callable[[str], str]) -> None:
+    """SQLite keeps a table's rules in its text; a wider rule changes nothing that is stored.
+
+    After https://sqlite.org/lang_altertable.html section 7, so that tables which refer to this one
+    go on doing so. Raises ValueError when the change finds nothing to change.
+    """
+    kept = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table"
+    made = connection.execute(sa.text(kept), {"table": table}).scalar_one()
+    changed = change(made)
+    if changed == made:
+        raise ValueError(f"the text of {table} is not as it was expected")
+    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    connection.exec_driver_sql("PRAGMA writable_schema = ON")
+    connection.execute(
+        sa.text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = :table"),
+        {"sql": changed, "table": table},
+    )
+    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
+    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
 
 
 def write_anew(connection: sa.Connection, table: str, change: Callable[[str], str]) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hmac
-from datetime import datetime, time
+from datetime import time
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from telemed.accounts.permissions import Action
 from telemed.core.audit import AuditTag
@@ -19,7 +18,7 @@ from telemed.notices import outbox, preferences, service
 from telemed.notices.kinds import Channel, NoticeKind, QuietHours, Topic, sentence
 from telemed.notices.models import Notice
 from telemed.notices.service import News
-from telemed.web.parsing import Body, read_body, read_query
+from telemed.web.parsing import Body, Clock, read_body, read_query
 from telemed.web.rendering import add_notices, invalid_page, json_answer, page, see_other
 from telemed.web.routing import Routes, Values
 from telemed.web.security import content_security_policy
@@ -52,13 +51,6 @@ CHANNEL_NAMES = {
 }
 
 
-def _clock(text: object) -> object:
-    try:
-        return datetime.strptime(str(text).strip(), "%H:%M").time()  # noqa: DTZ007 # a time of day
-    except ValueError as error:
-        raise PydanticCustomError("clock_malformed", "not a time of day") from error
-
-
 class PageQuery(Body):
     """Which notices: those before one of them."""
 
@@ -70,8 +62,8 @@ class ChoicesForm(Body):
 
     chosen: list[str] = Field(default_factory=list, max_length=20)
     is_quiet: bool = False
-    quiet_start: Annotated[time, BeforeValidator(_clock)] = time(22)
-    quiet_end: Annotated[time, BeforeValidator(_clock)] = time(6)
+    quiet_start: Clock = time(22)
+    quiet_end: Clock = time(6)
 
 
 class MailForm(Body):

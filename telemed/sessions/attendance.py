@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlmodel import col, select
@@ -20,6 +21,8 @@ from telemed.sessions.models import (
     Participant,
     ParticipantRole,
 )
+from telemed.sessions.recording.models import Recording
+from telemed.sessions.recording.repository import list_recordings
 from telemed.sessions.repository import list_capacities, list_stays
 
 
@@ -68,13 +71,22 @@ async def list_meetings(work: UnitOfWork, consult: Consult) -> list[dict[str, An
 
 
 async def _meeting(work: UnitOfWork, session: LiveSession) -> dict[str, Any]:
-    return describe_meeting(session, await list_stays(work, session.id or 0))
+    return describe_meeting(
+        session,
+        await list_stays(work, session.id or 0),
+        recordings=await list_recordings(work, session.id or 0),
+        capacities=await list_capacities(work, session.id or 0),
+    )
 
 
 def describe_meeting(
-    session: LiveSession, stays: Sequence[tuple[Attendance, Participant, Person]]
+    session: LiveSession,
+    stays: Sequence[tuple[Attendance, Participant, Person]],
+    *,
+    recordings: Sequence[Recording] = (),
+    capacities: Mapping[int, Capacity] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """One meeting as minutes carry it."""
+    """One meeting as minutes carry it; `capacities` of third parties by participant."""
     return {
         "session": session.uid,
         "met_at": session.met_at.isoformat() if session.met_at else None,
@@ -85,9 +97,21 @@ def describe_meeting(
                 "name": person.full_name,
                 "title": person.title,
                 "role": participant.role.value,
+                "capacity": capacities[participant.id or 0].value
+                if participant.id in capacities
+                else None,
+                "reason": stay.leave_reason.value if stay.leave_reason else None,
                 "joined_at": stay.joined_at.isoformat(),
                 "left_at": stay.left_at.isoformat() if stay.left_at else None,
             }
             for stay, participant, person in stays
+        ],
+        "recordings": [
+            {
+                "recording": each.uid,
+                "started_at": each.started_at.isoformat() if each.started_at else None,
+                "ended_at": each.ended_at.isoformat() if each.ended_at else None,
+            }
+            for each in recordings
         ],
     }

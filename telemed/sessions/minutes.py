@@ -20,12 +20,10 @@ from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Invalid, Missing
 from telemed.core.events import append_event, stream_of
 from telemed.core.records import RecordKind, RecordState, Signature, SignatureMethod, SignedRecord
-from telemed.facilities.models import Facility
 from telemed.patients.models import Patient
 from telemed.scheduling.service import release_bookings
-from telemed.sessions.attendance import list_meetings
-from telemed.sessions.minutes_content import fixed_content
 from telemed.sessions.minutes_form import complete, draft_values
+from telemed.sessions.minutes_sources import fix
 
 LONGEST_ADDENDUM = 4000
 
@@ -79,9 +77,9 @@ async def open_papers(work: UnitOfWork, actor: Actor, consult_uid: str) -> CaseP
         patient=patient,
         questions=await _questions(work, consult),
         draft=draft,
-        minutes=await _paper(work, signed) if signed else None,
-        decision=await _paper(work, decision) if decision else None,
-        addenda=[await _paper(work, each) for each in addenda],
+        minutes=await read_paper(work, signed) if signed else None,
+        decision=await read_paper(work, decision) if decision else None,
+        addenda=[await read_paper(work, each) for each in addenda],
         may_write=is_author and consult.state in UNDER_WAY,
         may_decide=consult.station_id in actor.station_ids
         and consult.state is ConsultState.ANSWERED,
@@ -93,7 +91,8 @@ async def _questions(work: UnitOfWork, consult: Consult) -> list[ConsultQuestion
     return list((await work.session.exec(query.order_by(col(ConsultQuestion.number)))).all())
 
 
-async def _paper(work: UnitOfWork, record: SignedRecord) -> Paper:
+async def read_paper(work: UnitOfWork, record: SignedRecord) -> Paper:
+    """A record with its signatures; the caller has let the reader in."""
     query = (
         select(Signature, Person)
         .join(Person, col(Person.id) == col(Signature.person_id))
@@ -172,10 +171,10 @@ async def sign(
     questions = await _questions(work, consult)
     numbers = [question.number for question in questions]
     values = draft_values(typed, numbers)
-    complete(values, numbers, work.now().astimezone(LOCAL_ZONE).date())
+    minutes = complete(values, numbers, work.now().astimezone(LOCAL_ZONE).date())
     subject = stream_of("consult", consult.uid)
     record = await records.find_record(work, RecordKind.MINUTES, subject)
-    content = await _fixed(work, actor, consult, questions, values)
+    content = await fix(work, actor, consult, questions, minutes)
     if record is None:
         record = await records.create_draft(work, RecordKind.MINUTES, subject, actor, content)
     else:
@@ -214,31 +213,6 @@ async def open_print(work: UnitOfWork, actor: Actor, consult_uid: str) -> CasePa
     subject = stream_of("consult", papers.consult.uid)
     work.audit(AuditTag.RECORD_PRINT, actor, subject, patient_id=papers.patient.id)
     return papers
-
-
-async def _fixed(
-    work: UnitOfWork,
-    actor: Actor,
-    consult: Consult,
-    questions: list[ConsultQuestion],
-    values: Mapping[str, str],
-) -> dict[str, Any]:
-    numbers = [question.number for question in questions]
-    minutes = complete(values, numbers, work.now().astimezone(LOCAL_ZONE).date())
-    patient = await work.session.get_one(Patient, consult.patient_id)
-    station = await work.session.get_one(Facility, consult.station_id)
-    requester = await work.session.get_one(Person, consult.requester_id)
-    meetings = await list_meetings(work, consult)
-    return fixed_content(
-        consult,
-        minutes,
-        patient=patient,
-        station=station,
-        requester=requester,
-        chair=actor,
-        questions=questions,
-        meetings=meetings,
-    )
 
 
 async def check_decision(

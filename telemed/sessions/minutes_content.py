@@ -28,7 +28,7 @@ def fixed_content(
     """Everything that the signatures stand for."""
     return {
         "number": consult.number,
-        "patient": _patient(patient, consult),
+        "patient": patient_facts(patient, consult),
         "station": station.name,
         "hospital": chair.place,
         "chair": {"name": chair.name, "title": chair.title},
@@ -53,13 +53,15 @@ def fixed_content(
             }
             for question in questions
         ],
+        "dissent": minutes.dissent,
         "advice": minutes.advice,
         "referral": minutes.referral.value,
         "follow_up_on": minutes.follow_up_on.isoformat() if minutes.follow_up_on else None,
     }
 
 
-def _patient(patient: Patient, consult: Consult) -> dict[str, Any]:
+def patient_facts(patient: Patient, consult: Consult) -> dict[str, Any]:
+    """Who the paper is about, as known now."""
     return {
         "full_name": patient.full_name,
         "sex": patient.sex.value,

@@ -15,6 +15,7 @@ from telemed.core.errors import N_, FieldError, Invalid
 
 LONGEST_TEXT = 8000
 LONGEST_CONCLUSION = 4000
+LONGEST_DISSENT = 2000
 MOST_QUESTIONS = 10
 
 
@@ -29,13 +30,16 @@ class Referral(StrEnum):
 
 @dataclass(frozen=True)
 class Minutes:
-    """What the specialist concludes. `conclusions` by question number, from 1."""
+    """What the specialist concludes. `conclusions` by question number, from 1; `dissent` is what
+    others in the consultation thought otherwise.
+    """
 
     findings: str
     conclusions: Mapping[int, str]
     advice: str
     referral: Referral
     follow_up_on: date | None
+    dissent: str = ""
 
 
 def conclusion_field(number: int) -> str:
@@ -46,6 +50,7 @@ def conclusion_field(number: int) -> str:
 def draft_values(typed: Mapping[str, str], questions: Sequence[int]) -> dict[str, str]:
     """The known fields of a draft exactly as typed. Raises Invalid for one that is too long."""
     limits = {"findings": LONGEST_TEXT, "advice": LONGEST_TEXT, "referral": 20, "follow_up_on": 20}
+    limits["dissent"] = LONGEST_DISSENT
     limits |= {conclusion_field(number): LONGEST_CONCLUSION for number in questions}
     faults = [
         FieldError(name, "string_too_long", N_("Dài quá {max_length} ký tự"), {"max_length": most})
@@ -83,6 +88,7 @@ def complete(values: Mapping[str, str], questions: Sequence[int], today: date) -
         values.get("advice", "").strip(),
         referral,
         follow_up,
+        values.get("dissent", "").strip(),
     )
 
 

@@ -14,11 +14,12 @@ from telemed.accounts.service import reauthenticate
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Invalid
 from telemed.core.records import SignatureMethod, SignedRecord
-from telemed.keys import ACCOUNTS, DATABASE, SYNTHETIC, WORK, signed_in
+from telemed.keys import ACCOUNTS, DATABASE, WORK, signed_in
 from telemed.sessions import minutes
 from telemed.sessions.minutes import CasePapers
 from telemed.sessions.minutes_form import (
     LONGEST_CONCLUSION,
+    LONGEST_DISSENT,
     LONGEST_TEXT,
     MOST_QUESTIONS,
     conclusion_field,
@@ -56,6 +57,7 @@ class Typed(Body):
 
     findings: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
     advice: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
+    dissent: Annotated[str, Field(max_length=LONGEST_DISSENT)] = ""
     referral: Annotated[str, Field(max_length=20)] = ""
     follow_up_on: Annotated[str, Field(max_length=20)] = ""
     conclusion_1: Annotated[str, Field(max_length=LONGEST_CONCLUSION)] = ""
@@ -230,20 +232,6 @@ async def add_addendum(request: web.Request) -> web.Response:
     method = await _show_who(request, form.password, form.code)
     await minutes.add_addendum(work, actor, uid, text=form.text, reason=form.reason, method=method)
     return see_other(request, f"/consults/{uid}/minutes", notice="addendum_signed")
-
-
-@routes.get("/consults/{uid}/minutes/print", Action.MINUTES_READ)
-async def show_print(request: web.Request) -> web.Response:
-    """The extract of minutes 27/BV2 as it goes onto A4 paper."""
-    papers = await minutes.open_print(request[WORK], signed_in(request), _uid(request))
-    return page(
-        request,
-        "minutes/print.html",
-        printed_at=request[WORK].now(),
-        printed_by=signed_in(request).name,
-        is_synthetic=request.app[SYNTHETIC](),
-        **_context(papers),
-    )
 
 
 def panel_context(papers: CasePapers) -> dict[str, Any]:

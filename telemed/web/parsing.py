@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, time
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -39,6 +39,17 @@ Secret = Annotated[
 ]
 # The key of a row in a form or an address, as large as both engines store it.
 RowKey = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+def _clock(text: object) -> object:
+    try:
+        return datetime.strptime(str(text).strip(), "%H:%M").time()  # noqa: DTZ007 # a time of day
+    except ValueError as error:
+        raise PydanticCustomError("clock_malformed", "not a time of day") from error
+
+
+# A time of the day as typed: 07:30.
+Clock = Annotated[time, BeforeValidator(_clock)]
 
 
 class Body(BaseModel):

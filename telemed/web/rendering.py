@@ -55,16 +55,24 @@ class Renderer:
         """A catalogue text in the language of the request."""
         return self._catalogue.translate(request[LOCALE], message, params)
 
-    def html(self, request: web.Request, template: str, context: Mapping[str, Any]) -> str:
-        """A template rendered for whoever asks."""
+    def html(
+        self,
+        request: web.Request,
+        template: str,
+        context: Mapping[str, Any],
+        *,
+        locale: str | None = None,
+    ) -> str:
+        """A template rendered for whoever asks, in their language unless told otherwise."""
         actor = request[ACTOR]
-        environment = self._environments[request[LOCALE]]
-        gettext = self._catalogue.texts(request[LOCALE]).gettext
+        locale = locale or request[LOCALE]
+        environment = self._environments[locale]
+        gettext = self._catalogue.texts(locale).gettext
         return environment.get_template(template).render(
             {
                 "actor": _shown(actor, gettext),
                 "nav": menu_of(actor, request.path, gettext),
-                "locale": request[LOCALE],
+                "locale": locale,
                 "path": request.path,
                 "synthetic": request.app[SYNTHETIC](),
                 "trial": request.app[TRIAL](actor) if actor else None,

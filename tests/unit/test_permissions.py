@@ -70,6 +70,7 @@ FUNCTIONS = {
     Action.MINUTES_WRITE: "S",
     Action.MINUTES_SIGN: "S",
     Action.DECISION_SIGN: "CR",
+    Action.REFERRAL_SIGN: "CR",
     Action.SCHEDULE_READ: "CRSO",
     Action.HOURS_WRITE: "S",
     Action.BOOKING_WRITE: "CRS",

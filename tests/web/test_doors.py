@@ -22,6 +22,8 @@ ENTRANCE = {
     # A browser that shows a message may be signed out; the id that came with it is the secret.
     "/deliveries/{uid:[A-Za-z0-9_-]{22}}/arrived",
     "/notices-worker.js",
+    # Whoever holds a print may ask whether it is genuine; the answer says nothing of its content.
+    *("/verify", "/verify/{code:[A-Za-z0-9-]{1,40}}"),
     # A gateway for SMS, with its token.
     "/notices/sms-reports",
 }

@@ -54,6 +54,7 @@ class Action(StrEnum):
     MINUTES_WRITE = "minutes:write"
     MINUTES_SIGN = "minutes:sign"
     DECISION_SIGN = "decision:sign"
+    REFERRAL_SIGN = "referral:sign"
     SCHEDULE_READ = "schedule:read"
     HOURS_WRITE = "schedule:hours"
     BOOKING_WRITE = "booking:write"
@@ -109,6 +110,7 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.MINUTES_WRITE: frozenset({Role.SPECIALIST}),
     Action.MINUTES_SIGN: frozenset({Role.SPECIALIST}),
     Action.DECISION_SIGN: _STATION,
+    Action.REFERRAL_SIGN: _STATION,
     Action.SCHEDULE_READ: _CARE | {Role.COORDINATOR},
     Action.HOURS_WRITE: frozenset({Role.SPECIALIST}),
     Action.BOOKING_WRITE: _CARE,

@@ -53,6 +53,10 @@ def _station_only(actor: Actor, case: ConsultFacts) -> bool:
     return _of_station(actor, case.station_id)
 
 
+def _writes_letter(actor: Actor, case: ConsultFacts) -> bool:
+    return not case.is_draft and _of_station(actor, case.station_id)
+
+
 def _assigned_or_coordinator(actor: Actor, case: ConsultFacts) -> bool:
     return _assigned(actor, case) or (actor.has(Role.COORDINATOR) and not case.is_draft)
 
@@ -138,6 +142,7 @@ _CASE_RULES: Mapping[Action, Callable[[Actor, ConsultFacts], bool]] = {
     Action.MINUTES_WRITE: _writes_minutes,
     Action.MINUTES_SIGN: _writes_minutes,
     Action.DECISION_SIGN: _station_only,
+    Action.REFERRAL_SIGN: _writes_letter,
     Action.BOOKING_WRITE: _talks,
     Action.SCHEDULE_READ: _talks,
 }
