@@ -36,7 +36,7 @@ run: install ## serve the demo province on http://127.0.0.1:8080 (PORT=8099 for 
 	@exec $(RUN) -m telemed serve --demo --port $(PORT)
 
 .PHONY: install
-install: $(VENV)/.run .stamps/assets ## what serving needs: environment, assets, catalogues
+install: $(VENV)/.run .stamps/assets .stamps/printing ## what serving needs: environment, assets, catalogues
 
 .PHONY: migrate
 migrate: install ## bring the database of TELEMED_DATABASE_URL (or var/) to this version
@@ -52,6 +52,11 @@ $(RUN):
 $(VENV)/.run: requirements/run.lock | $(RUN)
 	@echo "Installing what serving needs (about half a minute)"
 	@$(call retry,$(PIP) -r $<)
+	@touch $@
+
+# Without these everything works but PDF files; pages still print.
+.stamps/printing: tools/packages.sh | .stamps
+	@tools/packages.sh libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 || echo "No PDF files until then."
 	@touch $@
 
 .stamps:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("bench.relay", "bench.call_setup", "bench.pages", "bench.ladder", "bench.recording")
+BENCHMARKS = (
+    "bench.relay",
+    "bench.call_setup",
+    "bench.pages",
+    "bench.ladder",
+    "bench.papers",
+    "bench.recording",
+)
 MEDIA = (
     "bench.call_setup",
     "bench.recovery",

@@ -92,7 +92,7 @@ def _signer(certificate: str, password: str) -> Callable[[bytes], bytes]:
 def _set_up(given: dict[str, Any]) -> Callable[[str], bytes]:
     render = _renderer(given["css"])
     # The first page loads fonts and hyphenation: done before anybody waits.
-    render("<!doctype html><html lang=vi><title>Telemed</title><p>ẰẲẴẶẮ đ")
+    render("<!doctype html><html lang=vi><title>Telemed</title><p>Telemed")
     if not given.get("certificate"):
         return render
     sign = _signer(given["certificate"], given.get("password", ""))

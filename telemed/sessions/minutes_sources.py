@@ -10,8 +10,7 @@ from sqlmodel import col, select
 from telemed.accounts.models import Person
 from telemed.accounts.permissions import Actor
 from telemed.consults.models import Consult, ConsultQuestion
-from telemed.consults.repository import list_vital_signs
-from telemed.consults.vitals.assessing import assess_stored, birth_of
+from telemed.consults.request.sheet import read_sheet
 from telemed.core.db import UnitOfWork
 from telemed.facilities.models import Facility, Specialty
 from telemed.patients.models import Consent, Patient
@@ -42,15 +41,15 @@ async def fix(
     )
     return content | {
         "specialty": specialty.name if specialty else "",
-        "scores": await _scores(work, consult, patient),
+        "scores": await _scores(work, consult),
         "consents": await _consents(work, consult),
     }
 
 
-async def _scores(work: UnitOfWork, consult: Consult, patient: Patient) -> dict[str, Any] | None:
+async def _scores(work: UnitOfWork, consult: Consult) -> dict[str, Any] | None:
     """NEWS2 of the newest measurements, where it applies and nothing is missing."""
-    for signs in await list_vital_signs(work, consult):
-        score = assess_stored(signs, birth_of(patient)).news2
+    for signs, _, assessment in (await read_sheet(work, consult)).vitals:
+        score = assessment.news2
         if score and score.total is not None:
             return {
                 "news2": score.total,

@@ -15,8 +15,7 @@ from typing import Any
 from telemed.accounts.permissions import Action, Actor
 from telemed.consults import service as consults
 from telemed.consults.models import Consult
-from telemed.consults.repository import list_vital_signs
-from telemed.consults.vitals.cells import cells_of
+from telemed.consults.request.sheet import read_sheet
 from telemed.core import records
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import UnitOfWork
@@ -92,10 +91,10 @@ def check(values: Mapping[str, str], leaves_at: datetime | None, now: datetime) 
     if values.get("reason", "").strip() and values["reason"] not in set(Reason):
         faults.append(FieldError("reason", "enum", N_("Chọn một trong các giá trị có sẵn")))
     if leaves_at is None:
-        faults.append(FieldError("leaves_at", "missing", N_("Chưa ghi mục này")))
+        faults.append(FieldError("leaves_clock", "missing", N_("Chưa ghi mục này")))
     elif abs((leaves_at - now).days) > 1:
         text = N_("Giờ chuyển phải trong khoảng một ngày quanh lúc này")
-        faults.append(FieldError("leaves_at", "leaves_far", text))
+        faults.append(FieldError("leaves_on", "leaves_far", text))
     if faults:
         raise Invalid.of(faults)
 
@@ -138,8 +137,8 @@ async def _content(
 ) -> dict[str, Any]:
     patient = await work.session.get_one(Patient, consult.patient_id)
     station = await work.session.get_one(Facility, consult.station_id)
-    signs = await list_vital_signs(work, consult)
-    cells = cells_of(signs[0], consult.patient_age_years) if signs else []
+    vitals = (await read_sheet(work, consult)).vitals
+    cells = vitals[0][1] if vitals else []
     return {
         "number": consult.number,
         "patient": patient_facts(patient, consult),
