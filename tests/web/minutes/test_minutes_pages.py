@@ -17,6 +17,7 @@ from telemed.consults.models import Consult
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.records import Signature, SignatureMethod, SignedRecord
+from telemed.sessions.prints.models import Printout
 from tests.factories import Factory
 from tests.people import PASSWORD, give_password
 from tests.web.minutes.desk import SCRIPT, TYPED, Room, SignIn
@@ -69,6 +70,11 @@ async def test_a_case_is_answered_in_writing_signed_accepted_and_printed(
     assert methods == [SignatureMethod.PASSWORD_AND_CODE, SignatureMethod.PASSWORD]
 
 
+async def printed_hash(database: Database) -> str:
+    async with database.read() as work:
+        return (await work.session.exec(select(Printout.digest))).one()[:16]
+
+
 async def test_the_print_holds_what_the_paper_holds(room: Room, database: Database) -> None:
     assert (await room.doctor.get(f"{room.path}/print")).status == 404
     await room.sign(follow_up_on="29/11/2026")
@@ -93,7 +99,7 @@ async def test_the_print_holds_what_the_paper_holds(room: Room, database: Databa
         "Làm theo",
         case.specialist.name,
         case.doctor.name,
-        (await records(database))[0].content_hash[:16],  # type: ignore[index] # signed, so hashed
+        await printed_hash(database),
     ):
         assert words in unescape(page)
     assert page.count("Đã ký điện tử") == 2
