@@ -17,6 +17,9 @@ from telemed.accounts.throttle import Throttle
 from telemed.accounts.views import routes as account_routes
 from telemed.consults.case.handling_views import routes as handling_routes
 from telemed.consults.case.views import routes as case_routes
+from telemed.consults.outcomes.planning import DECIDE_JOB, remind_of_decision, remind_of_outcome
+from telemed.consults.outcomes.planning import REMIND_JOB as OUTCOME_JOB
+from telemed.consults.outcomes.views import routes as outcome_routes
 from telemed.consults.request.views import routes as request_routes
 from telemed.consults.service import EXPIRE_JOB, WATCH_JOB, expire
 from telemed.consults.worklist.home_views import routes as home_routes
@@ -241,6 +244,7 @@ ROOMS: tuple[Routes, ...] = (
     request_routes,
     case_routes,
     handling_routes,
+    outcome_routes,
     schedule_routes,
     hours_routes,
     duty_routes,
@@ -262,6 +266,8 @@ JOB_HANDLERS: Handlers = {
     EXPIRE_JOB: expire,
     WATCH_JOB: Together(watch),
     REMIND_JOB: remind,
+    OUTCOME_JOB: remind_of_outcome,
+    DECIDE_JOB: remind_of_decision,
     ANCHOR_JOB: anchor,
     FORGET_NOTICES_JOB: forget_notices,
 }

@@ -57,6 +57,7 @@ HOUSE = House(
             "telemed.consults.triage*",
             "telemed.scheduling.escalation.rungs",
             "telemed.notices.kinds",
+            "telemed.consults.outcomes.rules",
             "telemed.sessions.prints.codes",
         ),
     },

@@ -22,6 +22,7 @@ from telemed.consults.lifecycle import (
     next_state,
 )
 from telemed.consults.models import Consult
+from telemed.consults.outcomes.planning import plan_loops
 from telemed.consults.telling import tell_moved, tell_transition
 from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
@@ -142,6 +143,7 @@ async def transition(
     )
     await _plan_expiry(work, consult)
     await _plan_watch(work, consult, event)
+    await plan_loops(work, consult, event)
     return number
 
 

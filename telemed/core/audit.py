@@ -75,6 +75,7 @@ class AuditTag(StrEnum):
     RECORDING_DELETE = "recording:delete"
     SESSION_INVITE = "session:invite"
     NOTICES_CHOOSE = "notices:choose"
+    OUTCOME_RECORD = "outcome:record"
 
 
 class AuditRecord(SQLModel, table=True):

@@ -134,6 +134,8 @@ class Settings(BaseSettings):
     # As long as the record of the case, counted from the end of the year.
     recording_retention_years: Annotated[int, Field(ge=0, le=100)] = 10
     request_expires_days: Annotated[int, Field(ge=1)] = 14
+    # After a case is closed the station tells what became of the patient.
+    follow_up_days: list[Annotated[int, Field(ge=0, le=3650)]] = [7, 30]
     ice_servers: list[IceServer] = []
     turn_urls: list[TurnUrl] = []
     turn_secret: SecretStr = SecretStr("")

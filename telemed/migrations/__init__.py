@@ -25,6 +25,7 @@ _MODELS = (
     "telemed.notices.models",
     "telemed.patients.models",
     "telemed.consults.models",
+    "telemed.consults.outcomes.models",
     "telemed.imaging.models",
     "telemed.scheduling.models",
     "telemed.scheduling.duty.models",

@@ -49,6 +49,9 @@ class NoticeKind(StrEnum):
     BOOKING_MOVED = "booking_moved"
     BOOKING_CANCELLED = "booking_cancelled"
     BOOKING_SOON = "booking_soon"
+    DECISION_DUE = "decision_due"
+    OUTCOME_DUE = "outcome_due"
+    OUTCOME_RECORDED = "outcome_recorded"
     MAIL_CODE = "mail_code"
     TRIAL = "trial"
 
@@ -70,6 +73,9 @@ TOPICS: Mapping[NoticeKind, Topic] = MappingProxyType(
         NoticeKind.BOOKING_MOVED: Topic.SCHEDULE,
         NoticeKind.BOOKING_CANCELLED: Topic.SCHEDULE,
         NoticeKind.BOOKING_SOON: Topic.SCHEDULE,
+        NoticeKind.DECISION_DUE: Topic.FOLLOW_UP,
+        NoticeKind.OUTCOME_DUE: Topic.FOLLOW_UP,
+        NoticeKind.OUTCOME_RECORDED: Topic.FOLLOW_UP,
     }
 )
 # One sentence each, for the screen, mail, push and SMS alike: it says nothing of a patient.
@@ -90,6 +96,9 @@ SENTENCES: Mapping[NoticeKind, str] = MappingProxyType(
         NoticeKind.BOOKING_MOVED: N_("Lịch hẹn hội chẩn đã đổi giờ"),
         NoticeKind.BOOKING_CANCELLED: N_("Lịch hẹn hội chẩn đã bị hủy"),
         NoticeKind.BOOKING_SOON: N_("Sắp đến giờ hẹn hội chẩn"),
+        NoticeKind.DECISION_DUE: N_("Một kết luận còn chờ quyết định của bạn"),
+        NoticeKind.OUTCOME_DUE: N_("Đến ngày báo kết quả của một ca"),
+        NoticeKind.OUTCOME_RECORDED: N_("Trạm đã báo kết quả của ca bạn hội chẩn"),
         NoticeKind.MAIL_CODE: N_("Mã xác nhận địa chỉ thư: {code}"),
         NoticeKind.TRIAL: N_("Tin thử: bạn nhận được thông báo bằng đường này"),
     }

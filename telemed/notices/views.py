@@ -128,8 +128,13 @@ def _target(notice: Notice) -> str:
     case = notice.about.partition(":")[2]
     if not case:
         return _HERE
-    is_waiting = notice.kind is NoticeKind.REQUEST_WAITS
-    return f"/worklist?case={case}" if is_waiting else f"/consults/{case}"
+    return {
+        NoticeKind.REQUEST_WAITS: f"/worklist?case={case}",
+        NoticeKind.DECISION_DUE: f"/consults/{case}/minutes",
+        NoticeKind.OUTCOME_DUE: f"/consults/{case}/outcome",
+        # The case itself may be closed to the specialist by then.
+        NoticeKind.OUTCOME_RECORDED: "/outcomes?tab=feedback",
+    }.get(notice.kind, f"/consults/{case}")
 
 
 @routes.post("/notices/read", Action.ACCOUNT)

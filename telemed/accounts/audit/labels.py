@@ -8,6 +8,7 @@ from telemed.core.audit import AuditTag
 from telemed.core.errors import N_
 
 TAG_LABELS: Mapping[AuditTag, str] = {
+    AuditTag.OUTCOME_RECORD: N_("Ghi kết quả của người bệnh"),
     AuditTag.NOTICES_CHOOSE: N_("Đổi cách nhận thông báo"),
     AuditTag.SIGN_IN: N_("Đăng nhập"),
     AuditTag.SIGN_IN_REFUSED: N_("Đăng nhập bị từ chối"),

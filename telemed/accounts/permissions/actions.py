@@ -55,6 +55,8 @@ class Action(StrEnum):
     MINUTES_SIGN = "minutes:sign"
     DECISION_SIGN = "decision:sign"
     REFERRAL_SIGN = "referral:sign"
+    OUTCOME_WRITE = "outcome:write"
+    OUTCOME_LIST = "outcome:list"
     SCHEDULE_READ = "schedule:read"
     HOURS_WRITE = "schedule:hours"
     BOOKING_WRITE = "booking:write"
@@ -111,6 +113,8 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.MINUTES_SIGN: frozenset({Role.SPECIALIST}),
     Action.DECISION_SIGN: _STATION,
     Action.REFERRAL_SIGN: _STATION,
+    Action.OUTCOME_WRITE: _STATION,
+    Action.OUTCOME_LIST: _CARE | {Role.COORDINATOR, Role.TRAINER},
     Action.SCHEDULE_READ: _CARE | {Role.COORDINATOR},
     Action.HOURS_WRITE: frozenset({Role.SPECIALIST}),
     Action.BOOKING_WRITE: _CARE,

@@ -143,6 +143,7 @@ _CASE_RULES: Mapping[Action, Callable[[Actor, ConsultFacts], bool]] = {
     Action.MINUTES_SIGN: _writes_minutes,
     Action.DECISION_SIGN: _station_only,
     Action.REFERRAL_SIGN: _writes_letter,
+    Action.OUTCOME_WRITE: _writes_letter,
     Action.BOOKING_WRITE: _talks,
     Action.SCHEDULE_READ: _talks,
 }

@@ -50,6 +50,7 @@ FACTS_TOLD: Mapping[str, Told] = {
     "consult_cancelled": Told("x", N_("Yêu cầu bị hủy")),
     "consult_expired": Told("clock", N_("Quá hạn, không ai xử trí"), is_strong=False),
     "file_attached": Told("image", N_("Thêm tệp"), is_strong=False),
+    "outcome_recorded": Told("done", N_("Trạm báo kết quả của người bệnh")),
     "referral_signed": Told("transfer", N_("Ký giấy chuyển cơ sở")),
     "addendum_signed": Told("pen", N_("Ký bản bổ sung")),
 }

@@ -9,16 +9,21 @@ from typing import Annotated, Any
 from aiohttp import web
 from pydantic import Field
 
-from telemed.accounts.permissions import Action, may
+from telemed.accounts.permissions import Action, Actor, may
 from telemed.consults import handling
 from telemed.consults.case import casefile, conversation
 from telemed.consults.case.casefile import CaseFile
 from telemed.consults.clocks import in_minutes, response_limits
 from telemed.consults.lifecycle import ConsultState
+from telemed.consults.models import Consult
+from telemed.consults.outcomes import service as outcomes
+from telemed.consults.outcomes.service import CaseLoop
+from telemed.consults.outcomes.views import STATUS_NAMES
 from telemed.consults.request.sheet import read_sheet
 from telemed.consults.service import facts_of
 from telemed.consults.vitals.note import tell
 from telemed.consults.worklist.service import find_preview
+from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Invalid, Missing
 from telemed.core.events import stream_of
 from telemed.imaging import service as imaging
@@ -141,9 +146,17 @@ async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) 
         "sheet": await read_sheet(work, consult) if view is View.REQUEST else None,
         "ladder": await read_ladder(work, actor, consult.uid),
         "limits": in_minutes(await response_limits(work)),
+        # Jinja keeps the name `loop` for itself.
+        "loop_": await _loop_of(work, actor, consult),
+        "statuses": STATUS_NAMES,
         "values": {},
         "errors": {},
     }
+
+
+async def _loop_of(work: UnitOfWork, actor: Actor, consult: Consult) -> CaseLoop | None:
+    is_closed = consult.state is ConsultState.CLOSED
+    return await outcomes.read_loop(work, actor, consult) if is_closed else None
 
 
 @routes.get("/consults/{uid}/events", Action.CONSULT_READ)

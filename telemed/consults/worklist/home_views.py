@@ -9,6 +9,7 @@ from pydantic import Field
 
 from telemed.accounts.permissions import Action, may
 from telemed.consults.clocks import in_minutes, response_limits
+from telemed.consults.outcomes.service import count_due
 from telemed.consults.worklist.homes import Shelf, open_home
 from telemed.consults.worklist.steps import Side
 from telemed.keys import ACTOR, WORK, signed_in
@@ -60,4 +61,5 @@ async def home(request: web.Request) -> web.Response:
         links=[words_of(profile) for profile in await links.list_own(work, actor)],
         is_drill_due=await links.is_drill_due(work, actor),
         limits=in_minutes(await response_limits(work)),
+        due_outcomes=await count_due(work, actor),
     )
