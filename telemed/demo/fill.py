@@ -26,6 +26,7 @@ from telemed.demo.casting import Casting
 from telemed.demo.duty import make_shifts
 from telemed.demo.ledger import Ledger
 from telemed.demo.links import make_looks
+from telemed.demo.outcomes import make_outcomes
 from telemed.demo.pictures import draw_all
 from telemed.demo.plan import make_plan
 from telemed.demo.texts import Part, Texts, read_texts
@@ -173,6 +174,7 @@ async def _tell(work: UnitOfWork, world: World) -> Casting:
     await write_transfers(work, make_transfers(world, placements))
     await add_all(work, [*_hours(world.cast), *_counters(world), *make_looks(world)])
     await add_all(work, make_shifts(world))
+    await add_all(work, make_outcomes(world, [story.consult for story in casting.stories]))
     return casting
 
 

@@ -148,9 +148,9 @@ CASES = {
     Action.FILE_READ: "ar|ar|ars|ar",
     Action.SESSION_START: "|ar|ars|ar",
     Action.MINUTES_READ: "|ar|ars|ar",
-    Action.MINUTES_WRITE: "||s|",
-    Action.MINUTES_SIGN: "||s|",
+    **dict.fromkeys((Action.MINUTES_WRITE, Action.MINUTES_SIGN), "||s|"),
     Action.DECISION_SIGN: "ar|ar|ar|ar",
+    **dict.fromkeys((Action.REFERRAL_SIGN, Action.OUTCOME_WRITE), "|ar|ar|ar"),
     Action.BOOKING_WRITE: "|ar|ars|ar",
     Action.SCHEDULE_READ: "|ar|ars|ar",
 }

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final
 
 from sqlalchemy import and_, func, or_, update
+from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
 from telemed.accounts.models import Person
@@ -202,7 +203,13 @@ async def list_open(work: UnitOfWork, actor: Actor, *, after: str = "") -> OpenL
     )
     is_open = and_(mine, col(FollowUp.done_at).is_(None))
     query = (
-        select(FollowUp, Consult, Patient.full_name, Facility.name, Person.full_name)
+        select_columns(
+            FollowUp,
+            Consult,
+            col(Patient.full_name),
+            col(Facility.name),
+            col(Person.full_name),
+        )
         .join(Consult, col(Consult.id) == col(FollowUp.consult_id))
         .join(Patient, col(Patient.id) == col(Consult.patient_id))
         .join(Facility, col(Facility.id) == col(FollowUp.station_id))
@@ -218,7 +225,7 @@ async def list_open(work: UnitOfWork, actor: Actor, *, after: str = "") -> OpenL
             )
         )
     ordered = query.order_by(col(FollowUp.due_on), col(FollowUp.id)).limit(PAGE + 1)
-    found = (await work.session.exec(ordered)).all()
+    found = (await work.session.exec(ordered)).all()  # type: ignore[call-overload] # five columns
     shown = [OpenLoop(row[0], row[1], row[2], row[3], row[4] or "") for row in found[:PAGE]]
     if shown:
         uids = [row.consult.uid for row in shown]
@@ -278,14 +285,20 @@ async def read_feedback(work: UnitOfWork, actor: Actor) -> list[Feedback]:
     """What became of patients whom the actor advised on, newest first; seen from now on."""
     require(actor, Action.OUTCOME_LIST)
     query = (
-        select(Outcome, Consult.number, Facility.name, Consult.diagnosis, Consult.uid)
+        select_columns(
+            Outcome,
+            col(Consult.number),
+            col(Facility.name),
+            col(Consult.diagnosis),
+            col(Consult.uid),
+        )
         .join(Consult, col(Consult.id) == col(Outcome.consult_id))
         .join(Facility, col(Facility.id) == col(Consult.station_id))
         .where(col(Outcome.specialist_id) == actor.id)
         .order_by(col(Outcome.id).desc())
         .limit(PAGE)
     )
-    rows = (await work.session.exec(query)).all()
+    rows = (await work.session.exec(query)).all()  # type: ignore[call-overload] # five columns
     if rows:
         uids = [row[4] for row in rows]
         work.audit(AuditTag.CONSULT_LIST, actor, "outcomes", cases=uids)

@@ -21,9 +21,10 @@ from telemed.core.events import stream_of
 from telemed.core.records import RecordKind, RecordState, content_hash
 from telemed.facilities.models import Facility
 from telemed.patients.models import Patient
-from telemed.sessions import minutes, referral
+from telemed.sessions import minutes
 from telemed.sessions.minutes import CasePapers, Paper
 from telemed.sessions.minutes_content import patient_facts
+from telemed.sessions.prints import referral
 from telemed.sessions.prints.codes import new_code, read_code
 from telemed.sessions.prints.models import PaperKind, Printout
 

@@ -16,8 +16,7 @@ from telemed.core.clock import LOCAL_ZONE
 from telemed.core.errors import N_, Invalid
 from telemed.core.i18n import DEFAULT_LOCALE
 from telemed.keys import ACCOUNTS, DATABASE, PRINTER, RENDERER, SETTINGS, WORK, signed_in
-from telemed.sessions import referral
-from telemed.sessions.prints import service
+from telemed.sessions.prints import referral, service
 from telemed.sessions.prints.codes import grouped
 from telemed.sessions.prints.models import PaperKind, Printout
 from telemed.web.parsing import LONGEST_SECRET, Body, Clock, Day, read_body, read_query
