@@ -42,6 +42,7 @@ def _of_case(world: World, consult: Consult, closed_at: datetime) -> list[SQLMod
     asked = date.fromisoformat(consult.follow_up_on) if consult.follow_up_on else None
     today = world.now.astimezone(LOCAL_ZONE).date()
     rows: list[SQLModel] = []
+    waiting: list[tuple[FollowUp, Job]] = []
     is_over = False
     for day in due_days(closed_at.astimezone(LOCAL_ZONE).date(), asked, DAYS):
         at = datetime.combine(day, MORNING, LOCAL_ZONE)
@@ -57,13 +58,16 @@ def _of_case(world: World, consult: Consult, closed_at: datetime) -> list[SQLMod
             due.done_at = closed_at
         elif is_told:
             told = _told(world, consult, day, at)
-            due.done_at = told.recorded_at
+            for earlier, _ in [*waiting, (due, None)]:
+                earlier.done_at = told.recorded_at
+            waiting.clear()
             is_over = told.status in FINAL
             rows.append(told)
         else:
             later = max(at, world.now + timedelta(days=1))
-            rows.append(Job(kind=REMIND_JOB, key=due.uid, due_at=later, payload={"uid": due.uid}))
-    return rows
+            job = Job(kind=REMIND_JOB, key=due.uid, due_at=later, payload={"uid": due.uid})
+            waiting.append((due, job))
+    return [*rows, *(job for _, job in waiting)]
 
 
 def _told(world: World, consult: Consult, day: date, at: datetime) -> Outcome:
