@@ -12,12 +12,12 @@ from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
 from telemed.accounts.models import Person
-from telemed.accounts.permissions import Action, Actor, Role, require
+from telemed.accounts.permissions import Action, Actor, Role, may, require
 from telemed.consults.models import Consult
 from telemed.consults.outcomes.models import FollowUp, Outcome
 from telemed.consults.outcomes.planning import REMIND_JOB
 from telemed.consults.outcomes.rules import FINAL, PatientStatus, TransferResult, check
-from telemed.consults.service import get_case
+from telemed.consults.service import facts_of, get_case
 from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import UnitOfWork
@@ -55,13 +55,17 @@ class CaseLoop:
 
 @dataclass(frozen=True)
 class OpenLoop:
-    """A day that is due, without a word from the station."""
+    """A day that is due, without a word from the station.
+
+    A specialist whose days of access are over reads neither name nor case.
+    """
 
     follow_up: FollowUp
     consult: Consult
     patient_name: str
     station: str
     specialist: str
+    may_read: bool
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,7 @@ async def list_open(work: UnitOfWork, actor: Actor, *, after: str = "") -> OpenL
         )
     ordered = query.order_by(col(FollowUp.due_on), col(FollowUp.id)).limit(PAGE + 1)
     found = (await work.session.exec(ordered)).all()  # type: ignore[call-overload] # five columns
-    shown = [OpenLoop(row[0], row[1], row[2], row[3], row[4] or "") for row in found[:PAGE]]
+    shown = [_open_loop(work, actor, *row) for row in found[:PAGE]]
     if shown:
         uids = [row.consult.uid for row in shown]
         work.audit(AuditTag.CONSULT_LIST, actor, "outcomes", cases=uids)
@@ -236,6 +240,20 @@ async def list_open(work: UnitOfWork, actor: Actor, *, after: str = "") -> OpenL
         await count_due(work, actor),
         f"{last.due_on.isoformat()}.{last.id}" if last else "",
     )
+
+
+def _open_loop(  # noqa: PLR0917 # a row, and who reads it
+    work: UnitOfWork,
+    actor: Actor,
+    follow_up: FollowUp,
+    consult: Consult,
+    name: str,
+    station: str,
+    specialist: str | None,
+) -> OpenLoop:
+    may_read = may(actor, Action.CONSULT_READ, facts_of(consult, work))
+    shown = name if may_read else ""
+    return OpenLoop(follow_up, consult, shown, station, specialist or "", may_read)
 
 
 def _cursor(after: str) -> tuple[date, int]:

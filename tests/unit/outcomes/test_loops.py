@@ -166,6 +166,18 @@ async def test_open_loops_are_listed_by_day_for_those_they_concern(
     assert (await service.list_open(work, await make.actor(Role.COORDINATOR))).rows == []
 
 
+async def test_whose_access_is_over_reads_no_name(
+    work: UnitOfWork, closed: Case, clock: FakeClock
+) -> None:
+    (row, *_) = (await service.list_open(work, closed.specialist)).rows
+    assert (row.patient_name, row.may_read) == (closed.patient.full_name, True)
+    clock.advance(timedelta(days=60))
+    (row, *_) = (await service.list_open(work, closed.specialist)).rows
+    assert (row.patient_name, row.may_read) == ("", False)
+    (row, *_) = (await service.list_open(work, closed.doctor)).rows
+    assert row.patient_name == closed.patient.full_name
+
+
 async def test_a_long_list_is_walked_without_gaps(
     work: UnitOfWork, make: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
