@@ -72,7 +72,11 @@ from telemed.notices.service import plan_sweep as plan_forgetting_notices
 from telemed.notices.service import sweep as forget_notices
 from telemed.notices.views import routes as notice_routes
 from telemed.patients.birth import Age, Birth, age_on
+from telemed.patients.merging.service import SETTLE_JOB
+from telemed.patients.merging.service import settle as settle_merge
+from telemed.patients.merging.views import routes as merging_routes
 from telemed.patients.views import routes as patient_routes
+from telemed.patients.withdrawal_views import routes as withdrawal_routes
 from telemed.printing.printer import Printer
 from telemed.review.views import routes as history_routes
 from telemed.scheduling.duty.views import routes as duty_routes
@@ -238,6 +242,8 @@ ROOMS: tuple[Routes, ...] = (
     facility_routes,
     audit_routes,
     patient_routes,
+    merging_routes,
+    withdrawal_routes,
     imaging_routes,
     home_routes,
     worklist_routes,
@@ -266,6 +272,7 @@ JOB_HANDLERS: Handlers = {
     EXPIRE_JOB: expire,
     WATCH_JOB: Together(watch),
     REMIND_JOB: remind,
+    SETTLE_JOB: settle_merge,
     OUTCOME_JOB: remind_of_outcome,
     DECIDE_JOB: remind_of_decision,
     ANCHOR_JOB: anchor,

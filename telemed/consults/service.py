@@ -53,9 +53,16 @@ FACTS: Mapping[ConsultEvent, str] = {
     ConsultEvent.CLOSE: "consult_closed",
     ConsultEvent.CANCEL: "consult_cancelled",
     ConsultEvent.EXPIRE: "consult_expired",
+    ConsultEvent.WITHDRAW_CONSENT: "consent_withdrawn",
 }
 MOVED = "consult_moved"
-_GIVES_UP = frozenset({ConsultEvent.DECLINE, ConsultEvent.RELEASE, ConsultEvent.PASS_ON})
+_GIVES_UP = frozenset(
+    {
+        *(ConsultEvent.DECLINE, ConsultEvent.RELEASE, ConsultEvent.PASS_ON),
+        # Without the patient's word nobody outside the station goes on reading.
+        ConsultEvent.WITHDRAW_CONSENT,
+    }
+)
 
 
 def facts_of(consult: Consult, work: UnitOfWork) -> ConsultFacts:

@@ -45,6 +45,9 @@ _TELLING: Mapping[ConsultEvent, _Told] = MappingProxyType(
         ConsultEvent.ANSWER: _Told(NoticeKind.CASE_ANSWERED, requester=True),
         ConsultEvent.CLOSE: _Told(NoticeKind.CASE_CLOSED, specialist=True),
         ConsultEvent.CANCEL: _Told(NoticeKind.REQUEST_CANCELLED, requester=True, specialist=True),
+        ConsultEvent.WITHDRAW_CONSENT: _Told(
+            NoticeKind.REQUEST_CANCELLED, requester=True, specialist=True
+        ),
         ConsultEvent.EXPIRE: _Told(NoticeKind.REQUEST_EXPIRED, requester=True),
     }
 )

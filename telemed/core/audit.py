@@ -36,6 +36,8 @@ class AuditTag(StrEnum):
     PATIENT_READ = "patient:read"
     PATIENT_CREATE = "patient:create"
     PATIENT_CHANGE = "patient:change"
+    PATIENT_MERGE = "patient:merge"
+    PATIENT_UNMERGE = "patient:unmerge"
     CONSENT_RECORD = "consent:record"
     CONSENT_WITHDRAW = "consent:withdraw"
     CONSULT_LIST = "consult:list"

@@ -12,6 +12,7 @@ from telemed.core.text import fold
 from telemed.demo.ledger import Ledger
 from telemed.demo.texts import NameText, Texts
 from telemed.facilities.models import Facility
+from telemed.patients.guardians import CHILD_BELOW_YEARS
 from telemed.patients.identity import TEMPORARY_CHANCES, make_temporary_code
 from telemed.patients.models import AllergyState, Patient, Sex, TemporaryReason
 
@@ -22,7 +23,6 @@ INSURED = 0.94
 HAS_ALLERGY = 0.06
 YEAR_ONLY_FROM_YEARS = 55
 NEWBORN_DAYS = 60
-GUARDIAN_BELOW_YEARS = 16
 DAYS_IN_YEAR = 365.25
 
 
@@ -89,7 +89,7 @@ class Register:
         return None if is_forgotten else born
 
     def _language(self, people: NameText, age_years: float) -> str:
-        if age_years < GUARDIAN_BELOW_YEARS or self._chance.random() >= people.speaks_it:
+        if age_years < CHILD_BELOW_YEARS or self._chance.random() >= people.speaks_it:
             return ""
         return people.language
 
@@ -110,7 +110,7 @@ class Register:
 
     def _family(self, patient: Patient, age_years: float, serial: int) -> None:
         phone = f"0900{serial:06}"
-        if age_years >= GUARDIAN_BELOW_YEARS:
+        if age_years >= CHILD_BELOW_YEARS:
             patient.phone = phone if self._chance.random() < 0.8 else None
             return
         names = next(n for n in self._texts.names if n.ethnic == patient.ethnic_code)

@@ -24,6 +24,7 @@ _MODELS = (
     "telemed.accounts.models",
     "telemed.notices.models",
     "telemed.patients.models",
+    "telemed.patients.merging.models",
     "telemed.consults.models",
     "telemed.consults.outcomes.models",
     "telemed.imaging.models",

@@ -83,7 +83,7 @@ async def withdraw_consent(
 ) -> list[Consent]:
     """Take back what was agreed to for a purpose, in one case or in all of the patient's."""
     patient = await repository.get_patient(work, actor, patient_uid, Action.PATIENT_WRITE)
-    in_force = await repository.list_in_force(work, patient, purpose, consult_uid)
+    in_force = await _given(work, patient, purpose, consult_uid)
     if not in_force:
         raise Conflict("consent_not_in_force", N_("Mục này chưa được đồng ý, hoặc đã rút lại"))
     for consent in in_force:
@@ -99,6 +99,21 @@ async def withdraw_consent(
         consult=consult_uid,
     )
     return in_force
+
+
+async def list_agreed_cases(
+    work: UnitOfWork, patient: Patient, purpose: ConsentPurpose
+) -> list[str]:
+    """The cases of a patient, already given to the actor, in which somebody agreed to a purpose."""
+    return [each.consult_uid for each in await _given(work, patient, purpose) if each.consult_uid]
+
+
+async def _given(
+    work: UnitOfWork, patient: Patient, purpose: ConsentPurpose, consult_uid: str | None = None
+) -> list[Consent]:
+    """What was said yes to; the law's own basis in an emergency is nobody's to take back."""
+    in_force = await repository.list_in_force(work, patient, purpose, consult_uid)
+    return [each for each in in_force if each.given_by is not ConsentGiver.EMERGENCY]
 
 
 async def list_consents(work: UnitOfWork, actor: Actor, patient: Patient) -> list[Consent]:

@@ -27,7 +27,13 @@ from telemed.patients.identity import (
     shown,
 )
 from telemed.patients.languages import LANGUAGES
-from telemed.patients.models import AllergyState, Patient, Sex, TemporaryReason
+from telemed.patients.models import (
+    AllergyState,
+    GuardianRelation,
+    Patient,
+    Sex,
+    TemporaryReason,
+)
 
 ADDRESS_LIMIT = 200
 ALLERGIES_LIMIT = 500
@@ -56,6 +62,7 @@ class PatientForm(BaseModel):
     commune_code: Typed = ""
     address: Typed = ""
     guardian_name: Typed = ""
+    guardian_relation: Typed = ""
     guardian_phone: Typed = ""
     allergy_state: Typed = AllergyState.NOT_ASKED.value
     allergies: Typed = ""
@@ -80,6 +87,7 @@ class PatientValues:
     commune_code: str | None
     address: str
     guardian_name: str
+    guardian_relation: GuardianRelation | None
     guardian_phone: str
     allergy_state: AllergyState
     allergies: str
@@ -119,11 +127,10 @@ def check(form: PatientForm, today: date) -> tuple[PatientValues, tuple[Doubt, .
     state, allergies = _allergies(form, reading)
     old_number = reading.optional(parse_old_id_number, form.old_number)
     phone = reading.optional(parse_phone, form.phone)
-    guardian_phone = reading.optional(parse_phone, form.guardian_phone, "guardian_phone")
+    guardian, relation, guardian_phone = _guardian(form, reading)
     ethnic_code = reading.optional(_ethnic_code, form.ethnic_code)
     language = reading.optional(_language, form.interpreter_language)
     address = reading.required(_short, form.address, "address", ADDRESS_LIMIT)
-    guardian = reading.required(_short, form.guardian_name, "guardian_name", GUARDIAN_LIMIT)
     if reading.errors or name is None or sex is None or birth is None or state is None:
         raise Invalid.of(reading.errors)
     values = PatientValues(
@@ -139,7 +146,8 @@ def check(form: PatientForm, today: date) -> tuple[PatientValues, tuple[Doubt, .
         interpreter_language=language or "",
         commune_code=clean_line(form.commune_code) or None,
         address=address or "",
-        guardian_name=guardian or "",
+        guardian_name=guardian,
+        guardian_relation=relation,
         guardian_phone=guardian_phone or "",
         allergy_state=state,
         allergies=allergies,
@@ -182,6 +190,20 @@ def _key(
     return None, reading.required(choose, form.temporary_reason)
 
 
+def _guardian(
+    form: PatientForm, reading: _Reading
+) -> tuple[str, GuardianRelation | None, str | None]:
+    name = reading.required(_short, form.guardian_name, "guardian_name", GUARDIAN_LIMIT)
+    words = N_("Chọn quan hệ trong danh sách")
+    choose = partial(_choice, GuardianRelation, "guardian_relation", words)
+    relation = reading.optional(choose, form.guardian_relation)
+    phone = reading.optional(parse_phone, form.guardian_phone, "guardian_phone")
+    if name == "" and (relation or phone):
+        message = N_("Ghi họ tên người đại diện")
+        reading.errors.append(FieldError("guardian_name", "guardian_name_missing", message))
+    return name or "", relation, phone
+
+
 def _allergies(form: PatientForm, reading: _Reading) -> tuple[AllergyState | None, str]:
     words = N_("Chọn tình trạng dị ứng")
     choose = partial(_choice, AllergyState, "allergy_state", words)
@@ -204,7 +226,7 @@ def _doubts(
     return (*of_number, *of_insurance)
 
 
-EnumT = TypeVar("EnumT", Sex, TemporaryReason, AllergyState)
+EnumT = TypeVar("EnumT", Sex, TemporaryReason, AllergyState, GuardianRelation)
 
 
 def _choice(kind: type[EnumT], field: str, message: str, text: str) -> EnumT:

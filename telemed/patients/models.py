@@ -35,6 +35,19 @@ class TemporaryReason(StrEnum):
     NO_DOCUMENT = "no_document"
 
 
+class GuardianRelation(StrEnum):
+    """Who speaks for somebody who cannot, as the family names them."""
+
+    MOTHER = "mother"
+    FATHER = "father"
+    SPOUSE = "spouse"
+    CHILD = "child"
+    GRANDPARENT = "grandparent"
+    SIBLING = "sibling"
+    RELATIVE = "relative"
+    INSTITUTION = "institution"
+
+
 class ConsentPurpose(StrEnum):
     """Each purpose is asked apart (Law 91/2025/QH15)."""
 
@@ -86,6 +99,10 @@ class Patient(SQLModel, table=True):
     commune_code: str | None = Field(default=None, foreign_key="commune.code")
     address: str = Field(default="", max_length=200)
     guardian_name: str = Field(default="", max_length=100)
+    guardian_relation: GuardianRelation | None = Field(
+        default=None,
+        sa_type=ValueEnum(GuardianRelation),
+    )
     guardian_phone: str = Field(default="", max_length=12)
     allergy_state: AllergyState = Field(
         default=AllergyState.NOT_ASKED,
@@ -94,6 +111,8 @@ class Patient(SQLModel, table=True):
     allergies: str = Field(default="", max_length=500)
     allergies_asked_on: date | None = None
     is_synthetic: bool = False
+    # The file that took over all that was this one's; this one only leads there.
+    merged_into_id: int | None = Field(default=None, foreign_key="patient.id", index=True)
     created_by_id: int = Field(foreign_key="person.id")
     created_at: datetime = Field(sa_type=UtcDateTime)
     revision: int = Field(default=None, sa_column=_patient_revision)

@@ -23,7 +23,16 @@ _INSURANCE = re.compile(r"[A-Z]{2}[0-9]{1,13}")
 
 
 async def get_patient(work: UnitOfWork, actor: Actor, uid: str, action: Action) -> Patient:
-    """The patient, if the actor may do this to them; unknown and forbidden look alike."""
+    """The patient, if the actor may do this to them; unknown and forbidden look alike.
+
+    A file that was merged leads to the one it was merged into.
+    """
+    file = await get_file(work, actor, uid, action)
+    return await find_target(work, file) or file
+
+
+async def get_file(work: UnitOfWork, actor: Actor, uid: str, action: Action) -> Patient:
+    """The very file behind an address, merged or not; raises as `get_patient`."""
     require(actor, action)
     query = select(Patient).where(col(Patient.uid) == uid)
     patient = (await work.session.exec(query)).one_or_none()
@@ -33,11 +42,21 @@ async def get_patient(work: UnitOfWork, actor: Actor, uid: str, action: Action) 
     return patient
 
 
+async def find_target(work: UnitOfWork, patient: Patient) -> Patient | None:
+    """The real file that a merged one leads to, through further merges."""
+    found = None
+    while patient.merged_into_id is not None:
+        found = patient = await work.session.get_one(Patient, patient.merged_into_id)
+    return found
+
+
 async def list_patients(
     work: UnitOfWork, actor: Actor, text: str, *, before: str = "", limit: int = PAGE_SIZE
 ) -> list[Patient]:
     """Patients of the actor's stations who match, newest first, older than the one `before`."""
-    query = select(Patient).where(col(Patient.station_id).in_(actor.station_ids))
+    query = select(Patient).where(
+        col(Patient.station_id).in_(actor.station_ids), col(Patient.merged_into_id).is_(None)
+    )
     for condition in _matches(text):
         query = query.where(condition)
     if before:
@@ -75,10 +94,30 @@ async def list_candidates(
         same.append(col(Patient.insurance_number).endswith(values.insurance_number[-10:]))
     if values.old_number:
         same.append(col(Patient.old_number) == values.old_number)
-    query = select(Patient).where(col(Patient.station_id) == station_id, or_(*same))
+    query = select(Patient).where(
+        col(Patient.station_id) == station_id, col(Patient.merged_into_id).is_(None), or_(*same)
+    )
     if other_than is not None:
         query = query.where(col(Patient.id) != other_than)
     query = query.order_by(col(Patient.id).desc()).limit(CANDIDATES_LIMIT)
+    return list((await work.session.exec(query)).all())
+
+
+async def list_alike(work: UnitOfWork, patient: Patient) -> list[Patient]:
+    """Files of the same station with a number that may be the same person's, newest first."""
+    same = [col(Patient.folded_name) == patient.folded_name]
+    if patient.insurance_number:
+        same.append(col(Patient.insurance_number).endswith(patient.insurance_number[-10:]))
+    if patient.phone:
+        same.append(col(Patient.phone) == patient.phone)
+    query = select(Patient).where(
+        col(Patient.station_id) == patient.station_id,
+        col(Patient.id) != patient.id,
+        col(Patient.merged_into_id).is_(None),
+        col(Patient.personal_number).is_not(None),
+        or_(*same),
+    )
+    query = query.order_by(col(Patient.id).desc()).limit(PAGE_SIZE)
     return list((await work.session.exec(query)).all())
 
 
@@ -128,7 +167,9 @@ def _matches(text: str) -> list[ColumnElement[bool]]:
     first = text.split("|", maxsplit=1)[0]
     compact = re.sub(r"[\s.\-]+", "", first).upper()
     if code := find_temporary_code(first):
-        return [col(Patient.temporary_code) == code]
+        # The code on a wristband finds the person, whatever their file is called by now.
+        merged = select(Patient.merged_into_id).where(col(Patient.temporary_code) == code)
+        return [or_(col(Patient.temporary_code) == code, col(Patient.id).in_(merged))]
     if _NUMBER.fullmatch(compact):
         return [_number_starts(compact.replace("+84", "0", 1).removeprefix("+"))]
     if _INSURANCE.fullmatch(compact):

@@ -16,13 +16,14 @@ from telemed.patients import consents, service
 from telemed.patients.cards import QR_LIMIT
 from telemed.patients.consent_texts import find_text
 from telemed.patients.ethnic_groups import ETHNIC_GROUPS, NEARBY
+from telemed.patients.guardians import RELATION_NAMES
 from telemed.patients.identity import Doubt
 from telemed.patients.intake import PatientForm, fill_from_patient
 from telemed.patients.languages import LANGUAGES, VIETNAMESE
-from telemed.patients.models import ConsentPurpose, Patient
+from telemed.patients.merging import service as merging
+from telemed.patients.models import Patient
 from telemed.patients.service import Proposal
-from telemed.sessions.recording import service as recordings
-from telemed.web.parsing import Body, read_body, read_form, read_query, typed_values
+from telemed.web.parsing import Body, read_form, read_query, typed_values
 from telemed.web.rendering import add_notices, page, see_other
 from telemed.web.routing import Routes, Values
 
@@ -31,7 +32,7 @@ add_notices(
     {
         "patient_registered": N_("Máy chủ đã nhận người bệnh mới"),
         "patient_changed": N_("Máy chủ đã nhận phần sửa"),
-        "consent_withdrawn": N_("Đã rút lại đồng ý"),
+        "patient_was_merged": N_("Hồ sơ mã tạm đã gộp vào hồ sơ này"),
     }
 )
 _FORM = "patients/form.html"
@@ -51,10 +52,6 @@ class CardForm(Body):
     qr: Annotated[str, Field(max_length=QR_LIMIT)] = ""
 
 
-class WithdrawForm(Body):
-    """The purpose that is no longer agreed to."""
-
-    purpose: ConsentPurpose
 
 
 @routes.get("/patients", Action.PATIENT_SEARCH)
@@ -105,7 +102,11 @@ async def register(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     """One patient: facts, agreements, cases of the station."""
     work, actor = request[WORK], signed_in(request)
-    patient = await service.get_patient(work, actor, request.match_info["uid"])
+    uid = request.match_info["uid"]
+    patient = await service.get_patient(work, actor, uid)
+    if patient.uid != uid:
+        # A file that was merged leads to the real one, from wherever it is still linked.
+        return see_other(request, f"/patients/{patient.uid}", notice="patient_was_merged")
     answers = await consents.list_consents(work, actor, patient)
     return page(
         request,
@@ -117,6 +118,8 @@ async def show(request: web.Request) -> web.Response:
         ),
         ethnic_group=ETHNIC_GROUPS.get(patient.ethnic_code or "", ""),
         language=LANGUAGES.get(patient.interpreter_language, ""),
+        relation=RELATION_NAMES[patient.guardian_relation] if patient.guardian_relation else "",
+        merges=await merging.list_merges(work, patient),
         answers=[
             (answer, text.label)
             for answer in answers
@@ -151,19 +154,6 @@ async def change(request: web.Request) -> web.Response:
         values = typed_values(request)
         return await _form_page(request, values, patient=patient, proposal=outcome)
     return see_other(request, f"/patients/{outcome.uid}", notice="patient_changed")
-
-
-@routes.post("/patients/{uid}/consents/withdraw", Action.PATIENT_WRITE)
-async def withdraw_consent(request: web.Request) -> web.Response:
-    """Take back the agreement to one purpose; what is being recorded ends with it."""
-    form = await read_body(request, WithdrawForm)
-    uid = request.match_info["uid"]
-    work, actor = request[WORK], signed_in(request)
-    if form.purpose is ConsentPurpose.RECORDING:
-        await recordings.withdraw_everywhere(work, actor, uid)
-    else:
-        await consents.withdraw_consent(work, actor, uid, form.purpose)
-    return see_other(request, f"/patients/{uid}", notice="consent_withdrawn")
 
 
 async def _patient_to_change(request: web.Request) -> Patient:
@@ -209,6 +199,7 @@ async def _form_page(
         "communes": [(c.code, c.name) for c in await list_communes(request[WORK])],
         "nearby_groups": [(code, ETHNIC_GROUPS[code]) for code in NEARBY],
         "other_groups": [item for item in ETHNIC_GROUPS.items() if item[0] not in NEARBY],
+        "guardian_relations": RELATION_NAMES,
         "languages": [item for item in LANGUAGES.items() if item[0] != VIETNAMESE],
     }
     return page(request, _FORM, status=422 if error else 200, **context)

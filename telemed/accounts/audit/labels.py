@@ -26,6 +26,8 @@ TAG_LABELS: Mapping[AuditTag, str] = {
     AuditTag.PATIENT_READ: N_("Xem người bệnh"),
     AuditTag.PATIENT_CREATE: N_("Ghi người bệnh mới"),
     AuditTag.PATIENT_CHANGE: N_("Sửa người bệnh"),
+    AuditTag.PATIENT_MERGE: N_("Gộp hai hồ sơ người bệnh"),
+    AuditTag.PATIENT_UNMERGE: N_("Tách lại hồ sơ đã gộp"),
     AuditTag.CONSENT_RECORD: N_("Ghi đồng ý"),
     AuditTag.CONSENT_WITHDRAW: N_("Rút lại đồng ý"),
     AuditTag.CONSULT_LIST: N_("Xem danh sách ca"),

@@ -38,12 +38,11 @@ from telemed.consults.vitals.reading import (
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.errors import N_, FieldError, Invalid, Param
 from telemed.core.text import clean_line, clean_text
+from telemed.patients.guardians import ALONE_BELOW_YEARS, CHILD_BELOW_YEARS, needs_guardian
 from telemed.patients.identity import shown
 from telemed.patients.languages import LANGUAGES, VIETNAMESE
 from telemed.patients.models import AllergyState, ConsentGiver, ConsentPurpose
 
-# Below seven years the guardian alone decides (Law 91/2025).
-GUARDIAN_BELOW_YEARS = 7
 VITALS_OLDEST = timedelta(days=7)
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -336,10 +335,22 @@ def _consent(reading: _Reading, choices: Choices) -> ConsentInput | None:
     if giver is ConsentGiver.GUARDIAN and not name:
         message = N_("Ghi họ tên người đại diện đã đồng ý")
         reading.refuse("giver_name", "giver_name_missing", message)
-    if giver is ConsentGiver.PATIENT and choices.age_years < GUARDIAN_BELOW_YEARS:
-        message = N_("Trẻ dưới {limit} tuổi: người đại diện đồng ý")
-        reading.refuse("basis", "guardian_needed", message, limit=GUARDIAN_BELOW_YEARS)
+    if giver is ConsentGiver.PATIENT:
+        _require_guardian(reading, choices.age_years, agreed)
     return ConsentInput(giver, name, agreed, language, interpreter)
+
+
+def _require_guardian(
+    reading: _Reading, age_years: int, agreed: frozenset[ConsentPurpose]
+) -> None:
+    if needs_guardian(ConsentPurpose.CONSULT, age_years):
+        message = N_("Trẻ dưới {limit} tuổi: người đại diện đồng ý")
+        reading.refuse("basis", "guardian_needed", message, limit=ALONE_BELOW_YEARS)
+        return
+    for name, purpose in PURPOSES.items():
+        if purpose in agreed and needs_guardian(purpose, age_years):
+            message = N_("Dưới {limit} tuổi: ý này cần cả người đại diện đồng ý")
+            reading.refuse(name, "guardian_needed", message, limit=CHILD_BELOW_YEARS)
 
 
 def _ticked(reading: _Reading) -> frozenset[ConsentPurpose]:

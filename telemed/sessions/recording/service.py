@@ -15,6 +15,7 @@ from telemed.core.events import append_event
 from telemed.patients import consents as patient_consents
 from telemed.patients.consent_texts import CURRENT as PATIENT_TEXTS
 from telemed.patients.consents import ConsentAnswer
+from telemed.patients.guardians import CHILD_BELOW_YEARS, needs_guardian
 from telemed.patients.models import ConsentGiver, ConsentPurpose, Patient
 from telemed.sessions.access import Meeting, Member, find_meeting, get_meeting
 from telemed.sessions.lifecycle import SessionState
@@ -85,6 +86,11 @@ async def answer_for_patient(work: UnitOfWork, actor: Actor, session_uid: str, s
     if consult is None:
         raise Denied
     patient = await work.session.get_one(Patient, consult.patient_id)
+    age = consult.patient_age_years
+    is_alone = said.is_agreed and not said.giver_name.strip()
+    if is_alone and age is not None and needs_guardian(ConsentPurpose.RECORDING, age):
+        message = N_("Dưới {limit} tuổi: ghi họ tên người đại diện đã đồng ý")
+        raise Invalid("guardian_needed", message, field="giver_name", limit=CHILD_BELOW_YEARS)
     given = ConsentAnswer(
         ConsentPurpose.RECORDING,
         said.is_agreed,
