@@ -14,7 +14,7 @@ from telemed.demo.texts import NameText, Texts
 from telemed.facilities.models import Facility
 from telemed.patients.guardians import CHILD_BELOW_YEARS
 from telemed.patients.identity import TEMPORARY_CHANCES, make_temporary_code
-from telemed.patients.models import AllergyState, Patient, Sex, TemporaryReason
+from telemed.patients.models import AllergyState, GuardianRelation, Patient, Sex, TemporaryReason
 
 # Numbers of one province, and of a block at its end, so that they are nobody's.
 PROVINCE = "011"
@@ -116,6 +116,7 @@ class Register:
         names = next(n for n in self._texts.names if n.ethnic == patient.ethnic_code)
         family = self._chance.choice(names.families)
         patient.guardian_name = f"{family} {self._chance.choice(names.female)}"
+        patient.guardian_relation = GuardianRelation.MOTHER
         patient.guardian_phone = phone
 
     def _allergy(self, patient: Patient, today: date, allergy: str, *, is_asked: bool) -> None:

@@ -52,8 +52,6 @@ class CardForm(Body):
     qr: Annotated[str, Field(max_length=QR_LIMIT)] = ""
 
 
-
-
 @routes.get("/patients", Action.PATIENT_SEARCH)
 async def search(request: web.Request) -> web.Response:
     """Patients of the own station."""

@@ -24,16 +24,16 @@ from telemed.core.errors import Conflict, IllegalTransition
 EXPECTED = """
 draft       submit requested, cancel cancelled, expire expired
 requested   claim accepted, ask_info needs_info, pass_on requested, decline declined,
-            cancel cancelled, expire expired
-needs_info  answer_info requested, cancel cancelled, expire expired
-declined    submit requested, cancel cancelled, expire expired
+            cancel cancelled, expire expired, withdraw_consent cancelled
+needs_info  answer_info requested, cancel cancelled, expire expired, withdraw_consent cancelled
+declined    submit requested, cancel cancelled, expire expired, withdraw_consent cancelled
 accepted    schedule scheduled, start_session in_session, answer answered, release requested,
-            pass_on requested, decline declined, cancel cancelled
+            pass_on requested, decline declined, cancel cancelled, withdraw_consent cancelled
 scheduled   unschedule accepted, start_session in_session, answer answered, release requested,
-            pass_on requested, cancel cancelled
+            pass_on requested, cancel cancelled, withdraw_consent cancelled
 in_session  pause_session paused, answer answered
 paused      start_session in_session, schedule scheduled, answer answered, release requested,
-            cancel cancelled
+            cancel cancelled, withdraw_consent cancelled
 answered    close closed
 closed
 cancelled

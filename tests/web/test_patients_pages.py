@@ -360,7 +360,15 @@ async def test_an_agreement_is_withdrawn_from_the_record(
     await make.consent(case)
     await work.commit()
     url = f"/patients/{case.patient.uid}"
-    assert "Rút lại đồng ý" in await (await station.browser.get(url)).text()
+    assert (
+        f'href="{url}/consents/consult/withdraw"' in await (await station.browser.get(url)).text()
+    )
+    asked = await (await station.browser.get(f"{url}/consents/consult/withdraw")).text()
+    assert "1 ca đang mở dừng ngay" in asked
+    assert str(case.consult.number) in asked
+    for purpose in ("teaching", "nothing"):
+        answer = await station.browser.get(f"{url}/consents/{purpose}/withdraw")
+        assert answer.status == (409 if purpose == "teaching" else 404)
     for expected in (200, 409):
         answer = await station.browser.post(f"{url}/consents/withdraw", data={"purpose": "consult"})
         assert answer.status == expected

@@ -340,9 +340,7 @@ def _consent(reading: _Reading, choices: Choices) -> ConsentInput | None:
     return ConsentInput(giver, name, agreed, language, interpreter)
 
 
-def _require_guardian(
-    reading: _Reading, age_years: int, agreed: frozenset[ConsentPurpose]
-) -> None:
+def _require_guardian(reading: _Reading, age_years: int, agreed: frozenset[ConsentPurpose]) -> None:
     if needs_guardian(ConsentPurpose.CONSULT, age_years):
         message = N_("Trẻ dưới {limit} tuổi: người đại diện đồng ý")
         reading.refuse("basis", "guardian_needed", message, limit=ALONE_BELOW_YEARS)

@@ -47,9 +47,7 @@ class Filled:
 def check_pair(source: Patient, target: Patient) -> None:
     """Raise where two files can never be joined this way round."""
     if source.id == target.id:
-        raise Invalid(
-            "merge_self", N_("Chọn hồ sơ khác với hồ sơ đang mở"), field="target"
-        )
+        raise Invalid("merge_self", N_("Chọn hồ sơ khác với hồ sơ đang mở"), field="target")
     if source.merged_into_id is not None or target.merged_into_id is not None:
         raise Conflict("merged_already", N_("Một trong hai hồ sơ đã được gộp rồi"))
     if source.personal_number is not None:
@@ -105,10 +103,10 @@ def _allergies(source: Patient, target: Patient) -> dict[str, Filled]:
     else:
         state, text = AllergyState.KNOWN, _joined(target.allergies, source.allergies)
     if len(text) > ALLERGIES_LIMIT:
-        message = N_("Dị ứng của hai hồ sơ cộng lại dài {given} chữ, nhiều nhất {limit}. Sửa ngắn lại rồi gộp.")
-        raise Invalid(
-            "text_long", message, field="target", limit=ALLERGIES_LIMIT, given=len(text)
+        message = N_(
+            "Dị ứng của hai hồ sơ cộng lại dài {given} chữ, nhiều nhất {limit}. Sửa ngắn lại rồi gộp."
         )
+        raise Invalid("text_long", message, field="target", limit=ALLERGIES_LIMIT, given=len(text))
     days = [each.allergies_asked_on for each in (source, target) if each.allergies_asked_on]
     return {
         "allergy_state": Filled(target.allergy_state, state),
