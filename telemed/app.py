@@ -35,6 +35,7 @@ from telemed.core.jobs import Handlers, JobRunner, Together
 from telemed.core.paths import LOCALE, STATIC, TEMPLATES
 from telemed.demo.state import Synthetic
 from telemed.demo.trial import TrialLogins
+from telemed.facilities.contracts.views import routes as contract_routes
 from telemed.facilities.views import routes as facility_routes
 from telemed.imaging.previews import Previewer
 from telemed.imaging.storage import DirectoryStorage
@@ -240,6 +241,7 @@ ROOMS: tuple[Routes, ...] = (
     notice_routes,
     people_routes,
     facility_routes,
+    contract_routes,
     audit_routes,
     patient_routes,
     merging_routes,

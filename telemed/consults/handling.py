@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from telemed.accounts.permissions import Action, Actor
-from telemed.consults import repository
+from telemed.consults import cover, repository
 from telemed.consults.case.conversation import add_message
 from telemed.consults.lifecycle import ConsultEvent, ConsultState
 from telemed.consults.models import Consult, MessageKind
@@ -105,6 +105,7 @@ async def resubmit(work: UnitOfWork, actor: Actor, uid: str, to: str) -> Consult
     target = await find_target(work, to)
     if consult.state is ConsultState.DECLINED:
         _address(consult, target)
+        await cover.settle(work, consult, field="to")
     await transition(work, actor, consult, ConsultEvent.SUBMIT, **_told(target))
     return consult
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false
 from sqlmodel import Field, SQLModel
 
 from telemed.consults.lifecycle import ConsultState
@@ -100,6 +100,8 @@ class Consult(SQLModel, table=True):
     )
     legal_basis: LegalBasis | None = Field(default=None, sa_type=ValueEnum(LegalBasis))
     patient_age_years: int | None = None
+    contract_number: str | None = Field(default=None, max_length=60, index=True)
+    is_outside_contract: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime = Field(sa_type=UtcDateTime)
     state_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

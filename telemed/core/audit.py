@@ -32,6 +32,7 @@ class AuditTag(StrEnum):
     PERSON_CHANGE = "person:change"
     ACTIVATION_ISSUE = "person:activation_issue"
     FACILITY_CHANGE = "facility:change"
+    CONTRACT_CHANGE = "contract:change"
     PATIENT_LIST = "patient:list"
     PATIENT_READ = "patient:read"
     PATIENT_CREATE = "patient:create"

@@ -21,6 +21,7 @@ _MODELS = (
     "telemed.core.jobs",
     "telemed.core.records",
     "telemed.facilities.models",
+    "telemed.facilities.contracts.models",
     "telemed.accounts.models",
     "telemed.notices.models",
     "telemed.patients.models",

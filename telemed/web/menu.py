@@ -53,11 +53,13 @@ _COORDINATOR = (
     ("/duty", "calendar", N_("Lịch trực"), Action.SCHEDULE_READ),
     ("/training/rotations", "users", N_("Luân phiên"), Action.ROTATION_READ),
     ("/training/sessions", "book", N_("Chuyển giao"), Action.TRANSFER_READ),
+    ("/admin/contracts", "sign", N_("Hợp đồng"), Action.CONTRACT_WRITE),
 )
 _ADMINISTRATOR = (
     ("/home", "home", N_("Trang đầu"), Action.HOME),
     ("/admin/people", "users", N_("Tài khoản"), Action.PEOPLE_WRITE),
     ("/admin/facilities", "list", N_("Cơ sở"), Action.FACILITY_WRITE),
+    ("/admin/contracts", "sign", N_("Hợp đồng"), Action.CONTRACT_WRITE),
     ("/admin/audit", "lock", N_("Nhật ký"), Action.AUDIT_READ),
 )
 _BY_ROLE = (

@@ -29,66 +29,8 @@ from telemed.accounts.permissions import (
     require,
 )
 from telemed.core.errors import Denied, Missing
+from tests.grants import FUNCTIONS, ROLES
 
-ROLES = {
-    "C": Role.COMMUNE_DOCTOR,
-    "S": Role.SPECIALIST,
-    "R": Role.ROTATED_DOCTOR,
-    "T": Role.TRAINER,
-    "O": Role.COORDINATOR,
-    "A": Role.ADMINISTRATOR,
-}
-EVERYBODY = "CSRTOA"
-# Written down a second time on purpose: a changed grant has to be meant.
-FUNCTIONS = {
-    Action.SIGN_OUT: EVERYBODY,
-    Action.ACCOUNT: EVERYBODY,
-    Action.HOME: EVERYBODY,
-    Action.SOCKET: EVERYBODY,
-    Action.PATIENT_SEARCH: "CR",
-    Action.PATIENT_READ: "CR",
-    Action.PATIENT_WRITE: "CR",
-    Action.CONSULT_REQUEST: "CR",
-    Action.CONSULT_READ: "CRS",
-    Action.CONSULT_TRIAGE: "SO",
-    Action.CONSULT_CLAIM: "S",
-    Action.CONSULT_DECLINE: "S",
-    Action.CONSULT_ASK: "S",
-    Action.CONSULT_ANSWER_INFO: "CR",
-    Action.CONSULT_RELEASE: "SO",
-    Action.CONSULT_PASS_ON: "SO",
-    Action.CONSULT_CANCEL: "CRO",
-    Action.CONSULT_MESSAGE: "CRS",
-    Action.WORKLIST: "SO",
-    Action.FILE_WRITE: "CRS",
-    Action.FILE_READ: "CRS",
-    Action.SESSION_START: "CRS",
-    Action.SESSION_JOIN: "CRSTO",
-    Action.SESSION_INVITE: "CRST",
-    Action.RECORDING_READ: "CRST",
-    Action.MINUTES_READ: "CRS",
-    Action.MINUTES_WRITE: "S",
-    Action.MINUTES_SIGN: "S",
-    **dict.fromkeys((Action.DECISION_SIGN, Action.REFERRAL_SIGN, Action.OUTCOME_WRITE), "CR"),
-    Action.OUTCOME_LIST: "CRSTO",
-    Action.SCHEDULE_READ: "CRSO",
-    Action.HOURS_WRITE: "S",
-    Action.BOOKING_WRITE: "CRS",
-    Action.DUTY_WRITE: "O",
-    Action.ROTATION_READ: "CRSTO",
-    Action.ROTATION_WRITE: "O",
-    Action.TRANSFER_READ: "CRSTO",
-    Action.TRANSFER_WRITE: "RT",
-    Action.TRANSFER_SIGN: "CRSTO",
-    Action.HISTORY_SEARCH: "CRST",
-    Action.PEOPLE_READ: "OA",
-    Action.PEOPLE_WRITE: "A",
-    Action.FACILITY_WRITE: "A",
-    Action.AUDIT_READ: "A",
-    Action.LINK_CHECK: EVERYBODY,
-    Action.QUALITY_READ: "TO",
-    Action.DELIVERY_READ: "A",
-}
 CLINICAL = {
     action
     for action in Action

@@ -22,6 +22,7 @@ TAG_LABELS: Mapping[AuditTag, str] = {
     AuditTag.PERSON_CHANGE: N_("Sửa tài khoản"),
     AuditTag.ACTIVATION_ISSUE: N_("Cấp mã kích hoạt"),
     AuditTag.FACILITY_CHANGE: N_("Sửa cơ sở"),
+    AuditTag.CONTRACT_CHANGE: N_("Ghi hợp đồng hỗ trợ"),
     AuditTag.PATIENT_LIST: N_("Xem danh sách người bệnh"),
     AuditTag.PATIENT_READ: N_("Xem người bệnh"),
     AuditTag.PATIENT_CREATE: N_("Ghi người bệnh mới"),

@@ -70,6 +70,7 @@ class Action(StrEnum):
     PEOPLE_READ = "people:read"
     PEOPLE_WRITE = "people:write"
     FACILITY_WRITE = "facility:write"
+    CONTRACT_WRITE = "contract:write"
     AUDIT_READ = "audit:read"
     SOCKET = "socket"
     LINK_CHECK = "link:check"
@@ -128,6 +129,7 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.PEOPLE_READ: frozenset({Role.COORDINATOR, Role.ADMINISTRATOR}),
     Action.PEOPLE_WRITE: frozenset({Role.ADMINISTRATOR}),
     Action.FACILITY_WRITE: frozenset({Role.ADMINISTRATOR}),
+    Action.CONTRACT_WRITE: frozenset({Role.COORDINATOR, Role.ADMINISTRATOR}),
     Action.AUDIT_READ: frozenset({Role.ADMINISTRATOR}),
     Action.LINK_CHECK: _EVERYBODY,
     Action.QUALITY_READ: frozenset({Role.TRAINER, Role.COORDINATOR}),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from telemed.accounts.permissions import Action, Actor
-from telemed.consults import icd
+from telemed.consults import cover, icd
 from telemed.consults.handling import list_targets
 from telemed.consults.icd import IcdResults
 from telemed.consults.models import Consult, ConsultDraft, Urgency
@@ -81,6 +81,7 @@ class RequestPage:
     urgency: Urgency | None
     icd: IcdChoice | None
     icd_list: IcdResults
+    uncovered: Sequence[str]
     theirs: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -162,6 +163,7 @@ async def _page(
         urgency=_urgency(fields),
         icd=choices.icd,
         icd_list=await icd.search(work, searched or ""),
+        uncovered=await cover.list_uncovered(work, consult.station_id),
         theirs=differences(draft.fields, fields),
     )
 

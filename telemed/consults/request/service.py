@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from telemed.accounts.models import Person
 from telemed.accounts.permissions import Action, Actor, PatientFacts, require
-from telemed.consults import icd, repository
+from telemed.consults import cover, icd, repository
 from telemed.consults.lifecycle import ConsultEvent, ConsultState
 from telemed.consults.models import Consult, ConsultDraft
 from telemed.consults.request.fields import HIDDEN, QUESTIONS, bounded_fields
@@ -118,6 +118,7 @@ async def submit(
     patient = await work.session.get_one(Patient, consult.patient_id)
     request = read_request(draft.fields, await find_choices(work, patient, draft.fields))
     await freeze(work, actor, consult, patient, request)
+    await cover.settle(work, consult, field="specialty")
     await transition(
         work,
         actor,

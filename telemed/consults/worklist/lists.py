@@ -67,6 +67,7 @@ _QUEUE = (
         _PLACE,
         Specialty.name,
         func.coalesce(Person.full_name, ""),
+        Consult.is_outside_contract,
     )
     .join(Facility, col(Facility.id) == Consult.station_id)
     .join(Commune, col(Commune.code) == Facility.commune_code, isouter=True)

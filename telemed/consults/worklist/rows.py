@@ -54,6 +54,7 @@ class QueueRow:
     station: str
     specialty: str
     specialist: str
+    is_outside_contract: bool
 
 
 @dataclass(frozen=True)
