@@ -23,6 +23,7 @@ from telemed.core.db import Database, UnitOfWork
 from telemed.demo.accounts_file import write_accounts
 from telemed.demo.cast import Cast, Login, add_cast, all_parts, make_logins
 from telemed.demo.casting import Casting
+from telemed.demo.contracts import write_contracts
 from telemed.demo.duty import make_shifts
 from telemed.demo.ledger import Ledger
 from telemed.demo.links import make_looks
@@ -161,6 +162,7 @@ async def _codes(work: UnitOfWork, texts: Texts) -> dict[str, IcdChoice]:
 
 async def _tell(work: UnitOfWork, world: World) -> Casting:
     """Everything that happened in the province."""
+    await write_contracts(work, world)
     casting = Casting(world)
     plan = make_plan(world.now, world.texts, world.chance)
     begun = [(slot, casting.choose_patient(slot)) for slot in plan]

@@ -38,6 +38,7 @@ from telemed.core.clock import LOCAL_ZONE
 from telemed.core.events import stream_of
 from telemed.core.jobs import Job
 from telemed.core.records import Signature, SignedRecord
+from telemed.demo.contracts import NUMBER
 from telemed.demo.form import type_form
 from telemed.demo.texts import CaseText
 from telemed.demo.world import World
@@ -168,6 +169,7 @@ class Story:
         consult = self.consult
         consult.number = self.world.next_number("HC", self.at)
         consult.patient_age_years = self.age_years
+        consult.contract_number = NUMBER
         for name, value in request_columns(request).items():
             setattr(consult, name, value)
         consult.search_text = search_text(consult, self.patient, request)
