@@ -94,7 +94,7 @@ async def test_under_cover_anything_goes_outside_of_it_only_what_cannot_wait(
     office: Office,
     urgency: Urgency,
     changes: dict[str, object],
-    is_covered: bool,  # noqa: FBT001 # a column of the table above
+    is_covered: bool,
 ) -> None:
     await record(work, office, **changes)
     if is_covered:
