@@ -21,6 +21,9 @@ from telemed.consults.outcomes.planning import DECIDE_JOB, remind_of_decision, r
 from telemed.consults.outcomes.planning import REMIND_JOB as OUTCOME_JOB
 from telemed.consults.outcomes.views import routes as outcome_routes
 from telemed.consults.request.views import routes as request_routes
+from telemed.consults.rights.reminders import REMIND_JOB as RIGHTS_JOB
+from telemed.consults.rights.reminders import remind as remind_of_right
+from telemed.consults.rights.views import routes as rights_routes
 from telemed.consults.service import EXPIRE_JOB, WATCH_JOB, expire
 from telemed.consults.worklist.home_views import routes as home_routes
 from telemed.consults.worklist.views import routes as worklist_routes
@@ -253,6 +256,7 @@ ROOMS: tuple[Routes, ...] = (
     case_routes,
     handling_routes,
     outcome_routes,
+    rights_routes,
     schedule_routes,
     hours_routes,
     duty_routes,
@@ -275,6 +279,7 @@ JOB_HANDLERS: Handlers = {
     WATCH_JOB: Together(watch),
     REMIND_JOB: remind,
     SETTLE_JOB: settle_merge,
+    RIGHTS_JOB: remind_of_right,
     OUTCOME_JOB: remind_of_outcome,
     DECIDE_JOB: remind_of_decision,
     ANCHOR_JOB: anchor,

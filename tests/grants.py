@@ -22,6 +22,7 @@ FUNCTIONS = {
     Action.PATIENT_SEARCH: "CR",
     Action.PATIENT_READ: "CR",
     Action.PATIENT_WRITE: "CR",
+    Action.RIGHTS_WRITE: "CR",
     Action.CONSULT_REQUEST: "CR",
     Action.CONSULT_READ: "CRS",
     Action.CONSULT_TRIAGE: "SO",

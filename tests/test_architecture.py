@@ -58,6 +58,8 @@ HOUSE = House(
             "telemed.scheduling.escalation.rungs",
             "telemed.notices.kinds",
             "telemed.consults.outcomes.rules",
+            "telemed.consults.rights.rules",
+            "telemed.patients.retention",
             "telemed.sessions.prints.codes",
         ),
     },

@@ -11,11 +11,13 @@ from telemed.consults.case.conversation import add_message
 from telemed.consults.lifecycle import ConsultEvent, ConsultState
 from telemed.consults.models import Consult, MessageKind
 from telemed.consults.repository import PersonCard
+from telemed.consults.rights.restriction import check_may_send
 from telemed.consults.service import claimed_by_other, get_case, is_held_by, transition
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, IllegalTransition, Invalid
 from telemed.core.text import clean_text
 from telemed.facilities.models import Specialty
+from telemed.patients.models import Patient
 
 REASON_LIMIT = 500
 ANSWER_LIMIT = 4000
@@ -105,6 +107,8 @@ async def resubmit(work: UnitOfWork, actor: Actor, uid: str, to: str) -> Consult
     target = await find_target(work, to)
     if consult.state is ConsultState.DECLINED:
         _address(consult, target)
+        patient = await work.session.get_one(Patient, consult.patient_id)
+        check_may_send(consult, patient, field="to")
         await cover.settle(work, consult, field="to")
     await transition(work, actor, consult, ConsultEvent.SUBMIT, **_told(target))
     return consult

@@ -4,8 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false
-from sqlmodel import Field, SQLModel
+from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, and_, false, or_
+from sqlmodel import Field, SQLModel, col
 
 from telemed.consults.lifecycle import ConsultState
 from telemed.core.columns import (
@@ -16,6 +16,7 @@ from telemed.core.columns import (
     revision_column,
     uid_column,
 )
+from telemed.patients.retention import RetentionKind
 
 
 class Urgency(StrEnum):
@@ -100,6 +101,9 @@ class Consult(SQLModel, table=True):
     )
     legal_basis: LegalBasis | None = Field(default=None, sa_type=ValueEnum(LegalBasis))
     patient_age_years: int | None = None
+    record_kind: RetentionKind | None = Field(default=None, sa_type=ValueEnum(RetentionKind))
+    # Its patient has asked that nobody uses it beyond the care itself.
+    is_restricted: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     contract_number: str | None = Field(default=None, max_length=60, index=True)
     is_outside_contract: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime = Field(sa_type=UtcDateTime)
@@ -114,6 +118,13 @@ class Consult(SQLModel, table=True):
     search_text: str = Field(default="")
     is_synthetic: bool = False
     revision: int = Field(default=None, sa_column=_consult_revision)
+
+
+def still_open_to_specialist(since: datetime) -> ColumnElement[bool]:
+    """Cases that were not closed before a moment, and whose patient restricts nothing."""
+    closed_at = col(Consult.closed_at)
+    is_recent = and_(closed_at >= since, col(Consult.is_restricted).is_(False))
+    return or_(closed_at.is_(None), is_recent)
 
 
 # PostgreSQL would take “sot/ho” for the name of a file and “-19” for a number.

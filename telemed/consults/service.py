@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm.exc import StaleDataError
 
 from telemed.accounts.permissions import Action, Actor, ConsultFacts, require
@@ -21,7 +22,7 @@ from telemed.consults.lifecycle import (
     ConsultState,
     next_state,
 )
-from telemed.consults.models import Consult
+from telemed.consults.models import Consult, still_open_to_specialist
 from telemed.consults.outcomes.planning import plan_loops
 from telemed.consults.telling import tell_moved, tell_transition
 from telemed.core.audit import AuditTag
@@ -82,7 +83,15 @@ def facts_of(consult: Consult, work: UnitOfWork) -> ConsultFacts:
 
 def _is_within_access(consult: Consult, work: UnitOfWork) -> bool:
     days = timedelta(days=work.settings.case_access_days_after_close)
-    return consult.closed_at is None or work.now() <= consult.closed_at + days
+    if consult.closed_at is None:
+        return True
+    return not consult.is_restricted and work.now() <= consult.closed_at + days
+
+
+def within_access(work: UnitOfWork) -> ColumnElement[bool]:
+    """The same as a condition of a query: cases that a specialist may still open."""
+    days = timedelta(days=work.settings.case_access_days_after_close)
+    return still_open_to_specialist(work.now() - days)
 
 
 async def get_case(

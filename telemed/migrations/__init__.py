@@ -28,6 +28,7 @@ _MODELS = (
     "telemed.patients.merging.models",
     "telemed.consults.models",
     "telemed.consults.outcomes.models",
+    "telemed.consults.rights.models",
     "telemed.imaging.models",
     "telemed.scheduling.models",
     "telemed.scheduling.duty.models",

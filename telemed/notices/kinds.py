@@ -52,6 +52,7 @@ class NoticeKind(StrEnum):
     DECISION_DUE = "decision_due"
     OUTCOME_DUE = "outcome_due"
     OUTCOME_RECORDED = "outcome_recorded"
+    RIGHTS_DUE = "rights_due"
     MAIL_CODE = "mail_code"
     TRIAL = "trial"
 
@@ -76,6 +77,7 @@ TOPICS: Mapping[NoticeKind, Topic] = MappingProxyType(
         NoticeKind.DECISION_DUE: Topic.FOLLOW_UP,
         NoticeKind.OUTCOME_DUE: Topic.FOLLOW_UP,
         NoticeKind.OUTCOME_RECORDED: Topic.FOLLOW_UP,
+        NoticeKind.RIGHTS_DUE: Topic.FOLLOW_UP,
     }
 )
 # One sentence each, for the screen, mail, push and SMS alike: it says nothing of a patient.
@@ -99,6 +101,7 @@ SENTENCES: Mapping[NoticeKind, str] = MappingProxyType(
         NoticeKind.DECISION_DUE: N_("Một kết luận còn chờ quyết định của bạn"),
         NoticeKind.OUTCOME_DUE: N_("Đến ngày báo kết quả của một ca"),
         NoticeKind.OUTCOME_RECORDED: N_("Trạm đã báo kết quả của ca bạn hội chẩn"),
+        NoticeKind.RIGHTS_DUE: N_("Một yêu cầu về dữ liệu cá nhân sắp đến hạn trả lời"),
         NoticeKind.MAIL_CODE: N_("Mã xác nhận địa chỉ thư: {code}"),
         NoticeKind.TRIAL: N_("Tin thử: bạn nhận được thông báo bằng đường này"),
     }

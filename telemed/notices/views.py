@@ -132,6 +132,7 @@ def _target(notice: Notice) -> str:
         NoticeKind.REQUEST_WAITS: f"/worklist?case={case}",
         NoticeKind.DECISION_DUE: f"/consults/{case}/minutes",
         NoticeKind.OUTCOME_DUE: f"/consults/{case}/outcome",
+        NoticeKind.RIGHTS_DUE: f"/rights/{case}",
         # The case itself may be closed to the specialist by then.
         NoticeKind.OUTCOME_RECORDED: "/outcomes?tab=feedback",
     }.get(notice.kind, f"/consults/{case}")

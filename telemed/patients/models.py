@@ -111,6 +111,7 @@ class Patient(SQLModel, table=True):
     allergies: str = Field(default="", max_length=500)
     allergies_asked_on: date | None = None
     is_synthetic: bool = False
+    restricted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     # The file that took over all that was this one's; this one only leads there.
     merged_into_id: int | None = Field(default=None, foreign_key="patient.id", index=True)
     created_by_id: int = Field(foreign_key="person.id")

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from telemed.accounts.permissions import Action
 from telemed.consults.case.casefile import list_for_patient
+from telemed.consults.rights import service as rights
+from telemed.consults.rights.rules import KIND_NAMES as RIGHT_NAMES
 from telemed.core.errors import N_, Conflict, FieldError, Invalid
 from telemed.facilities.service import list_communes
 from telemed.keys import RENDERER, WORK, signed_in
@@ -117,6 +119,8 @@ async def show(request: web.Request) -> web.Response:
         ethnic_group=ETHNIC_GROUPS.get(patient.ethnic_code or "", ""),
         language=LANGUAGES.get(patient.interpreter_language, ""),
         relation=RELATION_NAMES[patient.guardian_relation] if patient.guardian_relation else "",
+        rights=await rights.list_of_patient(work, patient),
+        right_names=RIGHT_NAMES,
         merges=await merging.list_merges(work, patient),
         answers=[
             (answer, text.label)

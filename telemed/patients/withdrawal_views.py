@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
+from pydantic import Field
 
 from telemed.accounts.permissions import Action
+from telemed.consults.rights.rules import LONGEST_NAME, AskedBy
 from telemed.core.errors import N_, Missing
 from telemed.keys import WORK, signed_in
 from telemed.patients.consent_texts import CURRENT
@@ -24,6 +26,8 @@ class WithdrawForm(Body):
     """The purpose that is no longer agreed to."""
 
     purpose: ConsentPurpose
+    asked_by: AskedBy = AskedBy.PATIENT
+    asker_name: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
 
 
 @routes.get("/patients/{uid}/consents/{purpose}/withdraw", Action.PATIENT_WRITE)
@@ -44,5 +48,6 @@ async def withdraw(request: web.Request) -> web.Response:
     """Take the agreement to one purpose back, with all that follows."""
     form = await read_body(request, WithdrawForm)
     uid = request.match_info["uid"]
-    await withdrawal.withdraw(request[WORK], signed_in(request), uid, form.purpose)
+    said = withdrawal.Said(form.asked_by, form.asker_name)
+    await withdrawal.withdraw(request[WORK], signed_in(request), uid, form.purpose, said)
     return see_other(request, f"/patients/{uid}", notice="consent_withdrawn")

@@ -14,9 +14,10 @@ from sqlalchemy import select as sa_select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col, select
 
-from telemed.accounts.permissions import Action, Actor, Role, require
+from telemed.accounts.permissions import Action, Actor, Role, may, require
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import SEARCH_VECTOR, Consult, ConsultQuestion
+from telemed.consults.service import facts_of, within_access
 from telemed.core import records
 from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
@@ -86,12 +87,15 @@ def age_band(years: int | None) -> str:
     return f"{low}–{low + AGE_BAND - 1}"
 
 
-def _own(actor: Actor, now: datetime, access: timedelta) -> ColumnElement[bool]:
+def _own(work: UnitOfWork, actor: Actor) -> ColumnElement[bool]:
     station = col(Consult.station_id).in_(actor.station_ids)
     if not actor.has(Role.SPECIALIST):
         return station
-    recent = or_(col(Consult.closed_at).is_(None), col(Consult.closed_at) >= now - access)
-    return or_(station, and_(col(Consult.assigned_id) == actor.id, recent))
+    return or_(station, and_(col(Consult.assigned_id) == actor.id, within_access(work)))
+
+
+# What its patient wants used for nothing but the care itself teaches nobody.
+_MAY_TEACH = col(Consult.is_restricted).is_(False)
 
 
 def _conditions(wanted: HistoryFilter, *, by_month: bool) -> list[ColumnElement[bool]]:
@@ -141,15 +145,13 @@ async def search(
     A trainer finds every consult, without who it was; the others find their own.
     """
     require(actor, Action.HISTORY_SEARCH)
-    access = timedelta(days=work.settings.case_access_days_after_close)
-    own = _own(actor, work.now(), access)
+    own = _own(work, actor)
     query = select(Consult, Patient, Facility, Specialty)
     query = query.join(Patient, col(Patient.id) == col(Consult.patient_id))
     query = query.join(Facility, col(Facility.id) == col(Consult.station_id))
     query = query.join(Specialty, col(Specialty.id) == col(Consult.specialty_id))
     query = query.where(*_conditions(wanted, by_month=actor.has(Role.TRAINER)))
-    if not actor.has(Role.TRAINER):
-        query = query.where(own)
+    query = query.where(or_(_MAY_TEACH, own) if actor.has(Role.TRAINER) else own)
     if words := words_of(wanted.text):
         query = query.where(_matching(work.dialect, words))
     elif wanted.text.strip():
@@ -159,7 +161,7 @@ async def search(
     older = rows[PAGE - 1][0].id if len(rows) > PAGE else None
     rows = rows[:PAGE]
     questions = await _questions(work, [consult.id or 0 for consult, *_ in rows])
-    is_own = _own_test(actor, work.now(), access)
+    is_own = _own_test(work, actor)
     veils = await _veils(work, [row for row in rows if not is_own(row[0])])
     shown = [_row(row, questions, veils.get(row[0].uid)) for row in rows]
     named = [row.uid for row in shown if row.name is not None]
@@ -167,14 +169,8 @@ async def search(
     return shown, older
 
 
-def _own_test(actor: Actor, now: datetime, access: timedelta) -> Callable[[Consult], bool]:
-    def is_own(consult: Consult) -> bool:
-        if consult.station_id in actor.station_ids:
-            return True
-        recent = consult.closed_at is None or consult.closed_at >= now - access
-        return actor.has(Role.SPECIALIST) and consult.assigned_id == actor.id and recent
-
-    return is_own
+def _own_test(work: UnitOfWork, actor: Actor) -> Callable[[Consult], bool]:
+    return lambda consult: may(actor, Action.CONSULT_READ, facts_of(consult, work))
 
 
 async def _veils(work: UnitOfWork, rows: Sequence[_Found]) -> dict[str, Veil]:
@@ -247,7 +243,7 @@ async def open_lesson(work: UnitOfWork, actor: Actor, uid: str) -> Lesson:
         .join(Patient, col(Patient.id) == col(Consult.patient_id))
         .join(Facility, col(Facility.id) == col(Consult.station_id))
         .join(Specialty, col(Specialty.id) == col(Consult.specialty_id))
-        .where(col(Consult.uid) == uid, col(Consult.requested_at).is_not(None))
+        .where(col(Consult.uid) == uid, col(Consult.requested_at).is_not(None), _MAY_TEACH)
     )
     row = (await work.session.exec(query)).one_or_none()
     if row is None or not actor.has(Role.TRAINER):

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from telemed.accounts.models import Person
 from telemed.accounts.permissions import Actor
 from telemed.consults.lifecycle import ConsultState
-from telemed.consults.models import Consult
+from telemed.consults.models import Consult, still_open_to_specialist
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import Missing
 from telemed.facilities.models import Facility
@@ -62,7 +62,6 @@ async def list_bookings(
     """
     specialist = aliased(Person)
     access = timedelta(days=work.settings.case_access_days_after_close)
-    closed_at = col(Consult.closed_at)
     query = (
         select(Booking, Consult, Patient, specialist)
         .join(Consult, col(Consult.id) == col(Booking.consult_id))
@@ -76,7 +75,7 @@ async def list_bookings(
                 and_(
                     col(Booking.specialist_id) == actor.id,
                     col(Consult.assigned_id) == actor.id,
-                    or_(closed_at.is_(None), closed_at >= work.now() - access),
+                    still_open_to_specialist(work.now() - access),
                 ),
                 col(Booking.station_id).in_(actor.station_ids),
             ),

@@ -12,8 +12,11 @@ from telemed.accounts.permissions import Actor
 from telemed.consults import service as consults
 from telemed.consults.lifecycle import TRANSITIONS, ConsultEvent, ConsultState
 from telemed.consults.models import Consult
+from telemed.consults.rights.rules import AskedBy
+from telemed.consults.rights.service import record_withdrawal
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import N_, Conflict
+from telemed.core.errors import N_, Conflict, Invalid
+from telemed.core.text import clean_line
 from telemed.patients import consents
 from telemed.patients.models import ConsentPurpose, Patient
 from telemed.patients.service import get_patient_to_change
@@ -29,6 +32,17 @@ _ENDS: Final = frozenset(
     state for state, event in TRANSITIONS if event is ConsultEvent.WITHDRAW_CONSENT
 ) | {ConsultState.IN_SESSION}
 _REASON: Final = "consent_withdrawn"
+
+
+@dataclass(frozen=True)
+class Said:
+    """Who takes it back, by name where it is not the patient."""
+
+    by: AskedBy
+    name: str = ""
+
+
+BY_PATIENT: Final = Said(AskedBy.PATIENT)
 
 
 @dataclass(frozen=True)
@@ -58,12 +72,26 @@ async def foresee(
 
 
 async def withdraw(
-    work: UnitOfWork, actor: Actor, patient_uid: str, purpose: ConsentPurpose
+    work: UnitOfWork,
+    actor: Actor,
+    patient_uid: str,
+    purpose: ConsentPurpose,
+    said: Said = BY_PATIENT,
 ) -> None:
-    """Take it back with all that follows, in one transaction. Raises Missing, Conflict.
+    """Take it back with all that follows, in one transaction. Raises Missing, Invalid, Conflict.
 
     What was concluded under the agreement stays lawful and on record (Law 91/2025/QH15).
     """
+    if said.by is AskedBy.GUARDIAN and not clean_line(said.name):
+        raise Invalid("guardian_name_missing", N_("Ghi họ tên người đại diện"), field="asker_name")
+    patient = await get_patient_to_change(work, actor, patient_uid)
+    await _withdraw(work, actor, patient.uid, purpose)
+    await record_withdrawal(work, actor, patient, purpose, said.by, said.name)
+
+
+async def _withdraw(
+    work: UnitOfWork, actor: Actor, patient_uid: str, purpose: ConsentPurpose
+) -> None:
     if purpose is ConsentPurpose.RECORDING:
         await recordings.withdraw_everywhere(work, actor, patient_uid)
         return

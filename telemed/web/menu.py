@@ -34,6 +34,7 @@ _STATION = (
     ("/schedule", "calendar", N_("Lịch hẹn"), Action.SCHEDULE_READ),
     ("/training/sessions", "book", N_("Kỹ thuật"), Action.TRANSFER_READ),
     ("/history", "search", N_("Tra cứu"), Action.HISTORY_SEARCH),
+    ("/rights", "lock", N_("Yêu cầu dữ liệu"), Action.RIGHTS_WRITE),
 )
 _SPECIALIST = (
     ("/worklist", "list", N_("Chờ nhận"), Action.WORKLIST),

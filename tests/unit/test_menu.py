@@ -21,6 +21,7 @@ DOORS = {
     "/training/rotations": Action.ROTATION_READ,
     "/admin/people": Action.PEOPLE_WRITE,
     "/admin/facilities": Action.FACILITY_WRITE,
+    "/rights": Action.RIGHTS_WRITE,
     "/admin/contracts": Action.CONTRACT_WRITE,
     "/admin/audit": Action.AUDIT_READ,
 }

@@ -99,6 +99,7 @@ CASES = {
 PATIENTS = {
     Action.PATIENT_READ: "ar",
     Action.PATIENT_WRITE: "ar",
+    Action.RIGHTS_WRITE: "ar",
     Action.CONSULT_REQUEST: "ar",
 }
 LOG = TransferFacts(

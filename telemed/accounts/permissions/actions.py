@@ -32,6 +32,7 @@ class Action(StrEnum):
     PATIENT_SEARCH = "patient:search"
     PATIENT_READ = "patient:read"
     PATIENT_WRITE = "patient:write"
+    RIGHTS_WRITE = "rights:write"
     CONSULT_REQUEST = "consult:request"
     CONSULT_READ = "consult:read"
     CONSULT_TRIAGE = "consult:triage"
@@ -91,6 +92,7 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.PATIENT_SEARCH: _STATION,
     Action.PATIENT_READ: _STATION,
     Action.PATIENT_WRITE: _STATION,
+    Action.RIGHTS_WRITE: _STATION,
     Action.CONSULT_REQUEST: _STATION,
     Action.CONSULT_READ: _CARE,
     Action.CONSULT_TRIAGE: frozenset({Role.SPECIALIST, Role.COORDINATOR}),

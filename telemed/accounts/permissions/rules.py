@@ -155,6 +155,7 @@ _SESSION_RULES: Mapping[Action, Callable[[Actor, SessionFacts], bool]] = {
 _PATIENT_RULES: Mapping[Action, Callable[[Actor, PatientFacts], bool]] = {
     Action.PATIENT_READ: _keeps_patient,
     Action.PATIENT_WRITE: _keeps_patient,
+    Action.RIGHTS_WRITE: _keeps_patient,
     Action.CONSULT_REQUEST: _keeps_patient,
 }
 _TRANSFER_RULES: Mapping[Action, Callable[[Actor, TransferFacts], bool]] = {

@@ -9,11 +9,13 @@ from sqlmodel import col, select
 
 from telemed.accounts.permissions import Actor
 from telemed.consults.models import Consult
+from telemed.consults.rights.restriction import follow
 from telemed.core.db import UnitOfWork
 from telemed.core.events import Fact, append_events, stream_of
 from telemed.patients.merging import service as merging
 from telemed.patients.merging.models import PatientMerge
 from telemed.patients.merging.service import Grounds
+from telemed.patients.models import Patient
 
 IDENTIFIED: Final = "patient_identified"
 SEPARATED: Final = "patient_separated"
@@ -24,6 +26,7 @@ async def merge(
 ) -> PatientMerge:
     """Join two files; whoever has one of the cases open sees whose it is now."""
     done = await merging.merge(work, actor, source_uid, target_uid, grounds)
+    await _follow(work, done)
     await _tell(work, actor, done, IDENTIFIED)
     return done
 
@@ -33,8 +36,14 @@ async def undo(
 ) -> PatientMerge:
     """Part them again; raises as `merging.undo`."""
     done = await merging.undo(work, actor, patient_uid, merge_uid, reason)
+    await _follow(work, done)
     await _tell(work, actor, done, SEPARATED)
     return done
+
+
+async def _follow(work: UnitOfWork, done: PatientMerge) -> None:
+    for key in (done.source_id, done.target_id):
+        await follow(work, await work.session.get_one(Patient, key))
 
 
 async def _tell(work: UnitOfWork, actor: Actor, done: PatientMerge, kind: str) -> None:

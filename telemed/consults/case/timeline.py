@@ -52,6 +52,7 @@ FACTS_TOLD: Mapping[str, Told] = {
     "consent_withdrawn": Told("x", N_("Người bệnh rút lại đồng ý, ca dừng lại")),
     "patient_identified": Told("user", N_("Trạm đã xác định người bệnh"), is_strong=False),
     "patient_separated": Told("user", N_("Trạm tách lại hồ sơ gộp nhầm"), is_strong=False),
+    "record_kind_set": Told("lock", N_("Trạm ghi loại hồ sơ lưu"), is_strong=False),
     "file_attached": Told("image", N_("Thêm tệp"), is_strong=False),
     "outcome_recorded": Told("done", N_("Trạm báo kết quả của người bệnh")),
     "referral_signed": Told("transfer", N_("Ký giấy chuyển cơ sở")),

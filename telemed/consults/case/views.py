@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
 from pydantic import Field
 
 from telemed.accounts.permissions import Action, Actor, may
-from telemed.consults import handling
+from telemed.consults import handling, retention
 from telemed.consults.case import casefile, conversation
 from telemed.consults.case.casefile import CaseFile
 from telemed.consults.clocks import in_minutes, response_limits
@@ -29,6 +29,7 @@ from telemed.core.events import stream_of
 from telemed.imaging import service as imaging
 from telemed.keys import WORK, signed_in
 from telemed.notices import service as notices
+from telemed.patients.retention import KIND_NAMES, RetentionKind
 from telemed.scheduling import service as scheduling
 from telemed.scheduling.escalation.service import read_ladder
 from telemed.scheduling.service import by_day
@@ -52,6 +53,7 @@ routes = Routes()
 add_notices(
     {
         "message_received": N_("Máy chủ đã nhận tin nhắn"),
+        "record_kind_set": N_("Đã ghi loại hồ sơ lưu"),
         "info_answered": N_("Máy chủ đã nhận câu trả lời. Ca trở lại danh sách chờ."),
     }
 )
@@ -119,6 +121,21 @@ async def show(request: web.Request) -> web.Response:
     return page(request, _PAGE, **await _context(request, case, query.view))
 
 
+class KindForm(Body):
+    """What sort of record it is; nothing leaves it to the facts of the case."""
+
+    record_kind: RetentionKind | Literal[""] = ""
+
+
+@routes.post("/consults/{uid}/record-kind", Action.OUTCOME_WRITE)
+async def set_record_kind(request: web.Request) -> web.Response:
+    """Say what the facts of the case do not, such as an accident."""
+    form = await read_body(request, KindForm)
+    uid = _uid(request)
+    await retention.set_kind(request[WORK], signed_in(request), uid, form.record_kind or None)
+    return see_other(request, f"/consults/{uid}", notice="record_kind_set")
+
+
 async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) -> dict[str, Any]:
     work, actor, consult = request[WORK], signed_in(request), case.consult
     facts = facts_of(consult, work)
@@ -146,6 +163,8 @@ async def _context(request: web.Request, case: CaseFile, view: View = View.ALL) 
         "sheet": await read_sheet(work, consult) if view is View.REQUEST else None,
         "ladder": await read_ladder(work, actor, consult.uid),
         "limits": in_minutes(await response_limits(work)),
+        "keeping": await retention.retention_of(work, consult),
+        "record_kinds": KIND_NAMES,
         # Jinja keeps the name `loop` for itself.
         "loop_": await _loop_of(work, actor, consult),
         "statuses": STATUS_NAMES,

@@ -17,6 +17,7 @@ from telemed.consults.request.fields import HIDDEN, QUESTIONS, bounded_fields
 from telemed.consults.request.form import allergy_mark, find_icd_code, read_request
 from telemed.consults.request.freeze import freeze
 from telemed.consults.request.input import Choices, Colleague
+from telemed.consults.rights.restriction import check_may_send
 from telemed.consults.service import get_case, transition
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
@@ -70,6 +71,7 @@ async def create_draft(work: UnitOfWork, actor: Actor, patient_uid: str) -> Cons
         created_at=now,
         state_at=now,
         is_synthetic=patient.is_synthetic,
+        is_restricted=patient.restricted_at is not None,
     )
     work.session.add(consult)
     await work.session.flush()
@@ -118,6 +120,7 @@ async def submit(
     patient = await work.session.get_one(Patient, consult.patient_id)
     request = read_request(draft.fields, await find_choices(work, patient, draft.fields))
     await freeze(work, actor, consult, patient, request)
+    check_may_send(consult, patient, field="urgency")
     await cover.settle(work, consult, field="specialty")
     await transition(
         work,

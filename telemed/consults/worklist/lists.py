@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_
@@ -15,6 +14,7 @@ from telemed.accounts.permissions import Actor
 from telemed.consults.lifecycle import OVER, ConsultState
 from telemed.consults.models import Consult, ConsultQuestion, Message, ReadMark
 from telemed.consults.repository import select_columns
+from telemed.consults.service import within_access
 from telemed.consults.worklist.rows import CaseRow, Cursor, QueueRow, TriageRow
 from telemed.core.db import UnitOfWork
 from telemed.facilities.models import Commune, Facility, Specialty
@@ -186,12 +186,7 @@ async def list_assigned(
     limit: int = PAGE_SIZE,
 ) -> list[CaseRow]:
     """Cases in the hands of the actor that they may still open; what is over, newest first."""
-    days = timedelta(days=work.settings.case_access_days_after_close)
-    closed_at = col(Consult.closed_at)
-    scope = [
-        col(Consult.assigned_id) == actor.id,
-        or_(closed_at.is_(None), closed_at >= work.now() - days),
-    ]
+    scope = [col(Consult.assigned_id) == actor.id, within_access(work)]
     if uid is not None:
         scope.append(col(Consult.uid) == uid)
     return await _list_cases(work, actor, states, scope, after=after, limit=limit)
@@ -212,12 +207,7 @@ async def list_of_stations(
 
 async def list_of_patient(work: UnitOfWork, actor: Actor, patient_id: int) -> list[CaseRow]:
     """Consults of one patient that the actor may open, newest first."""
-    days = timedelta(days=work.settings.case_access_days_after_close)
-    closed_at = col(Consult.closed_at)
-    open_to_specialist = and_(
-        col(Consult.assigned_id) == actor.id,
-        or_(closed_at.is_(None), closed_at >= work.now() - days),
-    )
+    open_to_specialist = and_(col(Consult.assigned_id) == actor.id, within_access(work))
     mine = or_(col(Consult.station_id).in_(actor.station_ids), open_to_specialist)
     scope = [col(Consult.patient_id) == patient_id, mine]
     rows = await _list_cases(work, actor, frozenset(ConsultState), scope, after=None, limit=200)

@@ -83,6 +83,8 @@ def fill(source: Patient, target: Patient) -> Mapping[str, Filled]:
         if getattr(source, group[0]) and not any(getattr(target, name) for name in group):
             for name in group:
                 filled[name] = Filled(getattr(target, name), getattr(source, name))
+    if source.restricted_at and target.restricted_at is None:
+        filled["restricted_at"] = Filled(None, source.restricted_at)
     same_year = source.birth_year == target.birth_year
     if source.birth_date and target.birth_date is None and same_year:
         filled["birth_date"] = Filled(None, source.birth_date)

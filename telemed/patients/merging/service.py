@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -305,6 +305,8 @@ def _plain(value: Any) -> Any:
 def _read(name: str, value: Any) -> Any:
     if name in {"birth_date", "allergies_asked_on"}:
         return date.fromisoformat(value) if value else None
+    if name == "restricted_at":
+        return datetime.fromisoformat(value) if value else None
     return AllergyState(value) if name == "allergy_state" else value
 
 

@@ -159,7 +159,7 @@ async def _facts(work: UnitOfWork, meeting: Meeting) -> SessionFacts:
     consult = meeting.consult
     if consult is None:
         return SessionFacts(meeting.announced_ids)
-    may_teach = await patient_consents.has_consent(
+    may_teach = not consult.is_restricted and await patient_consents.has_consent(
         work, consult.patient_id, ConsentPurpose.TEACHING, consult.uid
     )
     return SessionFacts(
