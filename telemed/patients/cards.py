@@ -22,7 +22,6 @@ QR_LIMIT = 2000
 _FIELD = "qr"
 _ID_FIELDS = 6
 _INSURANCE_FIELDS = 6
-_NO_ADDRESS = ("", "-")
 _SEXES = {"nam": Sex.MALE, "nu": Sex.FEMALE}
 
 
@@ -106,7 +105,7 @@ def _insurance_card(parts: list[str], today: date) -> InsuranceCard:
         full_name=parse_full_name(_from_hex(name), _FIELD),
         birth=parse_birth(birth, today, _FIELD),
         sex=Sex.MALE if sex == "1" else Sex.FEMALE,
-        address="" if address in _NO_ADDRESS else _from_hex(address),
+        address=_address(address),
         facility_code="".join(c for c in facility if c.isalnum()),
         valid_from=dates[0],
         valid_to=dates[1],
@@ -160,6 +159,12 @@ def _from_hex(text: str) -> str:
     except ValueError:
         message = N_("Tên hoặc địa chỉ trên mã QR không đọc được – đang là {given}")
         raise Invalid("qr_hex", message, field=_FIELD, given=shown(text)) from None
+
+
+def _address(text: str) -> str:
+    """A card without an address has a dash in its place, as it is or in hexadecimal."""
+    address = "" if text == "-" else _from_hex(text)
+    return "" if address == "-" else address
 
 
 def _day(*parts: str) -> date | None:
