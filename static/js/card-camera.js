@@ -169,11 +169,12 @@ function stop(stream) {
 /** @param {number} ms @param {AbortSignal} signal */
 function rest(ms, signal) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
     const wake = () => {
       clearTimeout(timer);
+      signal.removeEventListener("abort", wake);
       resolve(undefined);
     };
+    const timer = setTimeout(wake, ms);
     signal.addEventListener("abort", wake, { once: true });
   });
 }

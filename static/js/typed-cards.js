@@ -93,6 +93,7 @@ export class TypedCards {
     const home = /** @type {Home & Field} */ (this.#home);
     home.value = this.#keys;
     home.focus();
+    home.setSelectionRange(home.value.length, home.value.length);
     // Not where something covers the page: then the keys alone are what was typed.
     if (this.#focused() === home) this.#before = { field: home, other: null, value: "", start: 0, end: 0 };
   }
