@@ -58,14 +58,15 @@ function filledWords() {
 }
 
 /** @param {Answer} answer */
-function tellOf({ existing }) {
+function tellOf({ fields, existing }) {
   if (!existing) return;
   const words = t("Trạm đã có người bệnh mang số này: {name}.", { name: existing.name });
   const link = make("a", { href: existing.url }, t("Mở hồ sơ đã có"));
   said.append(make("div", { class: "note w" }, icon("warn"), make("div", {}, words, " ", link)));
   warn(words);
-  // The note may stand above what is in sight.
-  link.focus();
+  // The note may stand above what is in sight; but who has gone on writing is not interrupted.
+  const name = find("input[name=full_name]", HTMLInputElement, patientForm);
+  if (document.activeElement === name && name.value === fields.full_name) link.focus();
 }
 
 /** What was wrong with the last card, at its field; "" for nothing. @param {string} words */
