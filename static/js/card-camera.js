@@ -43,6 +43,7 @@ export class CardCamera {
   #to;
   #detector;
   #failures = 0;
+  #asked = 0;
   #now;
   #round = new AbortController();
   /** @type {MediaStream | null} */
@@ -98,7 +99,7 @@ export class CardCamera {
   async #look(signal) {
     const deadline = this.#now() + PATIENCE_MS;
     while (!signal.aborted) {
-      const began = this.#now();
+      this.#asked = this.#now();
       const isRemote = this.isRemote;
       const { card = null, wait = 0 } = isRemote ? await this.#readThere(signal) : await this.#readHere(signal);
       if (signal.aborted) return;
@@ -107,7 +108,7 @@ export class CardCamera {
         return this.#to.onCard(card);
       }
       const now = this.#now();
-      const pause = Math.max(wait, (isRemote ? SEND_EVERY_MS : LOOK_EVERY_MS) - (now - began), 0);
+      const pause = Math.max(wait, (isRemote ? SEND_EVERY_MS : LOOK_EVERY_MS) - (now - this.#asked), 0);
       if (now + pause >= deadline) return this.#end("tired");
       await rest(pause, signal);
     }
@@ -134,6 +135,7 @@ export class CardCamera {
   async #readThere(signal) {
     const picture = await this.#parts.grab();
     if (!picture || signal.aborted) return {};
+    this.#asked = this.#now();
     try {
       return { card: { answer: await this.#parts.ask(picture, signal) } };
     } catch (error) {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -22,9 +23,16 @@ from tests.cards import ID_CARD
 SignIn = Callable[..., Page]
 SCAN = re.compile("/patients/new/scan$")
 KEYS_APART_SECONDS = 0.01
-# Keeps what the camera gave, to see whether it was let go.
+# Keeps what the camera gave, to see whether it was let go, and what was sent: Playwright shows the
+# body of no request that is a blob.
 WATCH = """
 window.tracks = [];
+window.pictures = [];
+const { fetch } = window;
+window.fetch = (url, how) => {
+  if (how?.body instanceof Blob) window.pictures.push({ at: performance.now(), size: how.body.size, type: how.body.type });
+  return fetch(url, how);
+};
 const media = navigator.mediaDevices;
 const real = media.getUserMedia.bind(media);
 media.getUserMedia = async (wishes) => {
@@ -172,9 +180,24 @@ def test_a_card_before_the_camera_fills_the_form(before_a_card: Callable[..., Pa
     expect(page.get_by_label("Số CMND cũ")).to_have_value("040123456")
     expect(page.locator("[data-role=card-said]")).to_contain_text("Đã điền từ thẻ")
     expect_camera_off(page)
-    sizes = [len(asked.post_data_buffer or b"") for asked in sent]
-    assert sizes
-    assert max(sizes) < 100_000
+    assert len(sent) == page.evaluate("pictures.length")
+    assert page.evaluate("pictures.map((one) => one.type)") == ["image/jpeg"] * len(sent)
+    sizes = page.evaluate("pictures.map((one) => one.size)")
+    assert min(sizes) > 1_000
+    assert max(sizes) < 60_000
+
+
+def test_pictures_are_sent_at_a_bounded_pace(
+    before_a_card: Callable[..., Page],
+) -> None:
+    page = before_a_card("https://example.test/")
+    dialog = press_scan(page)
+    expect(dialog.get_by_role("status")).to_contain_text("Đây không phải mã QR")
+    page.wait_for_function("() => pictures.length >= 5")
+    times = page.evaluate("pictures.map((one) => one.at)")
+    assert min(late - early for early, late in pairwise(times)) >= 700
+    dialog.get_by_role("button", name="Đóng camera").click()
+    expect_camera_off(page)
 
 
 def test_who_has_the_number_already_is_named(before_a_card: Callable[..., Page]) -> None:

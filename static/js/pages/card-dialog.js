@@ -13,7 +13,7 @@ import { problemWords } from "./room-words.js";
  * @typedef {{ new (options: { formats: string[] }): Detector, getSupportedFormats(): Promise<string[]> }} DetectorKind
  */
 
-// Measured: 640 grey pixels a side are read as often as 1080, at a quarter of the bytes.
+// Measured: more pixels or bytes are read no more often (docs/decisions/0024).
 const SIDE = 640;
 const QUALITY = 0.5;
 const TIMEOUT_MS = 8_000;
