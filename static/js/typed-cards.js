@@ -13,6 +13,8 @@ const LONGEST_GAP_MS = 100;
 const SILENCE_MS = 200;
 // So many quick keys while no field has the focus: nobody meant to type them there.
 const ENOUGH_KEYS = 3;
+// Some end with two keys, or after a pause: neither may press what the card has just filled.
+const AFTERWARDS_MS = 1000;
 const ENDS = new Set(["Enter", "Tab"]);
 
 /**
@@ -29,6 +31,7 @@ export class TypedCards {
   #keys = "";
   #count = 0;
   #last = -Infinity;
+  #taken = -Infinity;
   /** @type {Before} */
   #before = { field: null, other: null, value: "", start: 0, end: 0 };
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -100,7 +103,8 @@ export class TypedCards {
 
   /** @param {Key} event @param {boolean} isQuick */
   #gotEnd(event, isQuick) {
-    if (isQuick && this.#finish()) {
+    const isLeftOver = event.timeStamp - this.#taken <= AFTERWARDS_MS;
+    if ((isQuick && this.#finish()) || isLeftOver) {
       event.preventDefault();
       event.stopPropagation();
     }
@@ -111,9 +115,11 @@ export class TypedCards {
   #finish() {
     clearTimeout(this.#silence);
     const text = this.#text();
+    const last = this.#last;
     this.#last = -Infinity;
     this.#keys = "";
     if (!isCardLike(text)) return false;
+    this.#taken = last;
     this.#putBack();
     this.#take(text);
     return true;

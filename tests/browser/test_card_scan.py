@@ -146,7 +146,7 @@ def save(page: Page) -> str:
     return page.url
 
 
-def scan_by_hand(page: Page, text: str, end: str = "Enter") -> None:
+def scan_by_hand(page: Page, text: str, *ends: str) -> None:
     """What a hand scanner types; times of the keys are the scanner's, however busy this machine is."""
     wire = page.context.new_cdp_session(page)
     at = page.evaluate("() => Date.now() / 1000")
@@ -155,10 +155,11 @@ def scan_by_hand(page: Page, text: str, end: str = "Enter") -> None:
         key = {"key": letter, "text": letter, "unmodifiedText": letter, "timestamp": at}
         wire.send("Input.dispatchKeyEvent", {"type": "keyDown", **key})
         wire.send("Input.dispatchKeyEvent", {"type": "keyUp", "key": letter, "timestamp": at})
-    at += KEYS_APART_SECONDS
-    last = {"key": end, "code": end, "windowsVirtualKeyCode": 13, "text": "\r", "timestamp": at}
-    wire.send("Input.dispatchKeyEvent", {"type": "keyDown", **last})
-    wire.send("Input.dispatchKeyEvent", {"type": "keyUp", "key": end, "timestamp": at})
+    for end in ends or ("Enter",):
+        at += KEYS_APART_SECONDS
+        last = {"key": end, "code": end, "windowsVirtualKeyCode": 13, "text": "\r", "timestamp": at}
+        wire.send("Input.dispatchKeyEvent", {"type": "keyDown", **last})
+        wire.send("Input.dispatchKeyEvent", {"type": "keyUp", "key": end, "timestamp": at})
     wire.detach()
 
 
@@ -329,6 +330,16 @@ def test_a_hand_scanner_may_type_into_any_field(sign_in_as: SignIn, place: str) 
     expect(page.locator("[name=phone]")).to_have_value(re.compile(r"^(012)?$"))
     expect(page.locator("[name=allergies]")).to_have_value(re.compile(r"^(012)?$"))
     expect(page).to_have_url(re.compile("/patients/new$"))
+
+
+def test_a_second_enter_saves_nothing(sign_in_as: SignIn) -> None:
+    page = sign_in_as("doctor")
+    page.goto("/patients/new")
+    scan_by_hand(page, card_of("Lò Thị Hặc", 5), "Enter", "Enter")
+    expect(name_field(page)).to_have_value("Lò Thị Hặc")
+    expect(name_field(page)).to_be_focused()
+    expect(page).to_have_url(re.compile("/patients/new$"))
+    save(page)
 
 
 @pytest.mark.parametrize("place", ["body", "button", "select", "radio"])

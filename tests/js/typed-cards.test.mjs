@@ -153,6 +153,24 @@ describe("a hand scanner that types", () => {
     assert.equal(page.focused.value, "x");
   });
 
+  for (const [what, gap] of [
+    ["twice", 8],
+    ["late", 400],
+  ]) {
+    it(`may press Enter ${what}, and nothing that was filled is sent`, async () => {
+      page.focused = new FakeField("");
+      type(CARD);
+      if (what === "twice") press("Enter");
+      else await timers.pass(250);
+      assert.deepEqual(taken, [CARD]);
+      page.focused = new FakeField("Lò Văn Pánh");
+      assert.equal(press("Enter", { gap }).isPrevented, true);
+      // A hand that has looked at the form may.
+      assert.equal(press("Enter", { gap: 1500 }).isPrevented, false);
+      assert.equal(taken.length, 1);
+    });
+  }
+
   it("may press Tab", () => {
     page.focused = new FakeField("");
     type(CARD);
