@@ -46,6 +46,7 @@ from telemed.imaging.views import routes as imaging_routes
 from telemed.keys import (
     ACCOUNTS,
     ASSETS,
+    CARD_SCANNER,
     CATALOGUE,
     CLOCK,
     DATABASE,
@@ -79,6 +80,7 @@ from telemed.patients.birth import Age, Birth, age_on
 from telemed.patients.merging.service import SETTLE_JOB
 from telemed.patients.merging.service import settle as settle_merge
 from telemed.patients.merging.views import routes as merging_routes
+from telemed.patients.scanning import CardScanner
 from telemed.patients.views import routes as patient_routes
 from telemed.patients.withdrawal_views import routes as withdrawal_routes
 from telemed.printing.printer import Printer
@@ -168,6 +170,8 @@ def _add_data(app: web.Application) -> None:
     app[PREVIEWER] = Previewer()
     app[PRINTER] = Printer(settings.signing)
     app.cleanup_ctx.append(_printer)
+    app[CARD_SCANNER] = CardScanner()
+    app.cleanup_ctx.append(_card_scanner)
     app[MEASURES] = Throttle()
     app[ECHO] = EchoPeers()
     app.cleanup_ctx.append(_echo)
@@ -314,6 +318,12 @@ async def _recorders(app: web.Application) -> AsyncIterator[None]:
 async def _printer(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[PRINTER].close()
+
+
+@asynccontextmanager
+async def _card_scanner(app: web.Application) -> AsyncIterator[None]:
+    yield
+    await app[CARD_SCANNER].close()
 
 
 @asynccontextmanager

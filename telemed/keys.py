@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from telemed.imaging.storage import Storage
     from telemed.media.echo.process import EchoPeers
     from telemed.notices.deliverer import Deliverer
+    from telemed.patients.scanning import CardScanner
     from telemed.printing.printer import Printer
     from telemed.sessions.recording.recorders import Recorders
     from telemed.signaling.server import Signaling
@@ -36,6 +37,7 @@ ASSETS: web.AppKey[Assets] = web.AppKey("assets")
 RENDERER: web.AppKey[Renderer] = web.AppKey("renderer")
 STORAGE: web.AppKey[Storage] = web.AppKey("storage")
 PRINTER: web.AppKey[Printer] = web.AppKey("printer")
+CARD_SCANNER: web.AppKey[CardScanner] = web.AppKey("card_scanner")
 PREVIEWER: web.AppKey[Previewer] = web.AppKey("previewer")
 ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts")
 SIGNALING: web.AppKey[Signaling] = web.AppKey("signaling")

@@ -12,8 +12,9 @@ const TRY_AGAIN = new Set([408, 425, 429, 502, 503, 504]);
 
 /**
  * @typedef {object} Options
- * @property {unknown} [body] Sent as JSON.
+ * @property {unknown} [body] Sent as JSON; a picture as it is.
  * @property {string} [key] The idempotency key of the act; the same act sent again takes the same key.
+ *   "" for what changes nothing: its answer is not kept.
  * @property {number} [timeout] Milliseconds for one attempt.
  * @property {number} [retries] How often an attempt without an answer is repeated.
  * @property {AbortSignal} [signal] Gives up for good.
@@ -107,7 +108,7 @@ async function attempt(method, url, key, { body, timeout = TIMEOUT_MS, signal, k
     const response = await fetch(url, {
       method,
       headers: headersOf(key, body),
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || body instanceof Blob ? body : JSON.stringify(body),
       signal: limit.signal,
       credentials: "same-origin",
       cache: "no-store",
@@ -130,7 +131,7 @@ async function attempt(method, url, key, { body, timeout = TIMEOUT_MS, signal, k
 function headersOf(key, body) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (body !== undefined) headers["Content-Type"] = body instanceof Blob ? body.type : "application/json";
   if (key) headers["Idempotency-Key"] = key;
   return headers;
 }

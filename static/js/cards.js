@@ -8,6 +8,11 @@
 
 const ID_FIELDS = 6;
 
+/** Whether this can only be meant as a card, read or not. @param {string} text */
+export function isCardLike(text) {
+  return text.split("|").length >= ID_FIELDS;
+}
+
 /**
  * The form fields that a card fills, or null for a text that is no card.
  * @param {string} text
@@ -35,7 +40,7 @@ function readIdCard([number, old, name, birth, sex, address]) {
 /** @param {string[]} parts @returns {Fields | null} */
 function readInsuranceCard([typed, name, birth, sex, address]) {
   const number = typed.replace(/\s/g, "").toUpperCase();
-  const words = [name, address].map(fromHex);
+  const words = [name, address === "-" ? "" : address].map(fromHex);
   if (words[0] === null || words[1] === null || !/^[A-Z]{2}\d{13}$|^\d{10}$|^\d{12}$/.test(number))
     return null;
   return {
@@ -58,7 +63,9 @@ function fromHex(hex) {
   if (!/^([0-9a-f]{2})*$/i.test(hex)) return null;
   const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes).normalize("NFC");
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes).normalize("NFC");
+    // Some cards end a name as C does.
+    return text.replace(/[\s\0]+/g, " ").trim();
   } catch {
     return null;
   }

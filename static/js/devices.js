@@ -125,10 +125,11 @@ export class Devices {
 }
 
 /**
+ * What a refusal of `getUserMedia` means.
  * @param {unknown} error
  * @returns {ProblemKind}
  */
-function problemOf(error) {
+export function problemOf(error) {
   const name = error instanceof DOMException ? error.name : "";
   return name === "InsecureError" ? "insecure" : (PROBLEMS[name] ?? "failed");
 }

@@ -55,6 +55,11 @@ class InsuranceCard:
 def read_card(text: str, today: date) -> IdCard | InsuranceCard:
     """Read either card; they differ in the fourth field, birth date or sex."""
     parts = _split(text)
+    if _is_retyped(parts):
+        message = N_(
+            "Bộ gõ tiếng Việt đã đổi chữ máy quét gõ. Chuyển bộ gõ sang tiếng Anh, quét lại."
+        )
+        raise Invalid("qr_retyped", message, field=_FIELD)
     if not any(parts):
         message = N_("Quét hoặc dán mã QR trên thẻ vào ô này")
         raise Invalid("qr_missing", message, field=_FIELD)
@@ -100,7 +105,7 @@ def _insurance_card(parts: list[str], today: date) -> InsuranceCard:
         full_name=parse_full_name(_from_hex(name), _FIELD),
         birth=parse_birth(birth, today, _FIELD),
         sex=Sex.MALE if sex == "1" else Sex.FEMALE,
-        address=_from_hex(address),
+        address=_address(address),
         facility_code="".join(c for c in facility if c.isalnum()),
         valid_from=dates[0],
         valid_to=dates[1],
@@ -112,6 +117,15 @@ def _split(text: str) -> list[str]:
         message = N_("Mã QR dài nhất {limit} ký tự – đang là {given}")
         raise Invalid("qr_long", message, field=_FIELD, limit=QR_LIMIT, given=len(text))
     return [clean_line(part) for part in text.split("|")]
+
+
+def _is_retyped(parts: list[str]) -> bool:
+    """Whether somebody's input method took a scanner for a typist: “dd” became “đ”, “a1” “á”.
+
+    The first fields of either card are digits, hexadecimal or a number, as are sex and birth.
+    """
+    plain = (*parts[:2], *parts[3:4])
+    return len(parts) >= _ID_FIELDS and not all(part.isascii() for part in plain)
 
 
 def _require(parts: list[str], least: int) -> None:
@@ -145,6 +159,12 @@ def _from_hex(text: str) -> str:
     except ValueError:
         message = N_("Tên hoặc địa chỉ trên mã QR không đọc được – đang là {given}")
         raise Invalid("qr_hex", message, field=_FIELD, given=shown(text)) from None
+
+
+def _address(text: str) -> str:
+    """A card without an address has a dash in its place, as it is or in hexadecimal."""
+    address = "" if text == "-" else _from_hex(text)
+    return "" if address == "-" else address
 
 
 def _day(*parts: str) -> date | None:

@@ -11,10 +11,10 @@ from telemed.accounts.permissions import Action
 from telemed.consults.case.casefile import list_for_patient
 from telemed.consults.rights import service as rights
 from telemed.consults.rights.rules import KIND_NAMES as RIGHT_NAMES
-from telemed.core.errors import N_, Conflict, FieldError, Invalid
+from telemed.core.errors import N_, Conflict, FieldError, Invalid, Unsupported
 from telemed.facilities.service import list_communes
-from telemed.keys import RENDERER, WORK, signed_in
-from telemed.patients import consents, service
+from telemed.keys import CARD_SCANNER, MEASURES, RENDERER, WORK, signed_in
+from telemed.patients import consents, scanning, service
 from telemed.patients.cards import QR_LIMIT
 from telemed.patients.consent_texts import find_text
 from telemed.patients.ethnic_groups import ETHNIC_GROUPS, NEARBY
@@ -24,9 +24,10 @@ from telemed.patients.intake import PatientForm, fill_from_patient
 from telemed.patients.languages import LANGUAGES, VIETNAMESE
 from telemed.patients.merging import service as merging
 from telemed.patients.models import Patient
-from telemed.patients.service import Proposal
-from telemed.web.parsing import Body, read_form, read_query, typed_values
-from telemed.web.rendering import add_notices, page, see_other
+from telemed.patients.scan_worker import MOST_BYTES
+from telemed.patients.service import CardReading, Proposal
+from telemed.web.parsing import Body, read_form, read_json, read_query, typed_values
+from telemed.web.rendering import add_notices, json_answer, page, see_other
 from telemed.web.routing import Routes, Values
 
 routes = Routes()
@@ -79,6 +80,29 @@ async def scan_card(request: web.Request) -> web.Response:
     reading = await service.scan_card(request[WORK], signed_in(request), form.qr)
     proposal = Proposal(existing=reading.existing)
     return await _form_page(request, reading.values, proposal=proposal, is_filled=True)
+
+
+@routes.post(f"{_NEW}/scan", Action.PATIENT_WRITE, body_limit=MOST_BYTES)
+async def scan(request: web.Request) -> web.Response:
+    """For scripts: what a card says and who has its number, from its QR text or a small picture."""
+    return json_answer(_describe(await _reading_of(request)))
+
+
+async def _reading_of(request: web.Request) -> CardReading:
+    work, actor = request[WORK], signed_in(request)
+    if request.content_type == "application/json":
+        return await service.scan_card(work, actor, (await read_json(request, CardForm)).qr)
+    if not request.content_type.startswith("image/"):
+        raise Unsupported("picture_expected", N_("Nội dung phải là ảnh"))
+    request.app[MEASURES].admit([(("card", actor.uid), scanning.PACE)], work.now())
+    scanner, picture = request.app[CARD_SCANNER], await request.read()
+    return await scanning.scan_picture(work, actor, scanner, picture)
+
+
+def _describe(reading: CardReading) -> dict[str, object]:
+    existing = reading.existing
+    known = {"name": existing.full_name, "url": f"/patients/{existing.uid}"} if existing else None
+    return {"fields": reading.values, "existing": known}
 
 
 async def _new_again(request: web.Request, error: Invalid, values: Values) -> web.Response:

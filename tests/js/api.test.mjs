@@ -56,6 +56,14 @@ describe("a question to the server", () => {
     assert.deepEqual(timers.pending, []);
   });
 
+  it("takes a picture as it is, and no key where none is wanted", async () => {
+    const picture = new Blob(["x"], { type: "image/jpeg" });
+    script(async () => json(200, {}));
+    await send("POST", "/scan", { body: picture, key: "" });
+    assert.equal(asked[0].init.body, picture);
+    assert.deepEqual(asked[0].init.headers, { Accept: "application/json", "Content-Type": "image/jpeg" });
+  });
+
   it("that only reads carries no key", async () => {
     script(async () => json(200, []));
     assert.deepEqual(await get("/worklist"), []);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { readCard } from "../../static/js/cards.js";
+import { isCardLike, readCard } from "../../static/js/cards.js";
 
 const CCCD =
   "011059000123|040123456|Lò Văn Pánh|12031959|Nam|Bản Co Chạy, Mường Pồn, Điện Biên|01072021";
@@ -36,6 +36,29 @@ test("an insurance card has its name and address in hexadecimal", () => {
     sex: "male",
     address: "Bản Co Chạy",
   });
+});
+
+const BHYT = (name, address) =>
+  `DT4110110059123|${name}|12/03/1959|1|${address}|11 - 019|01/01/2026|-|01/01/2020|11110110059123|-|4|01/01/2026|1598b3-7102|$`;
+
+test("an insurance card of every year and print", () => {
+  const names = ["Lò Văn Pánh", "Lò Văn Pánh".normalize("NFD"), " Lò  Văn Pánh\0"].map(hex);
+  for (const name of [...names, names[0].toUpperCase()]) {
+    for (const address of ["", "-"]) {
+      const card = readCard(BHYT(name, address));
+      assert.equal(card?.full_name, "Lò Văn Pánh");
+      assert.equal(card?.address, "");
+    }
+  }
+  assert.equal(readCard(BHYT(names[0], "").replace("DT4110110059123", "0110059123"))?.insurance_number, "0110059123");
+});
+
+test("what an input method has changed is no card, though it looks like one", () => {
+  for (const text of [BHYT("4cđ2", ""), BHYT("4cá", ""), BHYT("4c", "").replace("DT4", "TÉ4")]) {
+    assert.equal(readCard(text), null);
+    assert.equal(isCardLike(text), true);
+  }
+  assert.equal(isCardLike("011059000123"), false);
 });
 
 test("what is no card is left to the server", () => {

@@ -16,6 +16,7 @@ from telemed.patients.cards import (
     read_card,
 )
 from telemed.patients.models import Sex
+from tests.cards import INSURANCE_CARD
 
 TODAY = date(2026, 11, 22)
 CCCD = "011059000123|040123456|Lò Văn Pánh|12031959|Nam|Bản Co Chạy, Mường Pồn, Điện Biên|01072021"
@@ -111,6 +112,73 @@ def test_insurance_card_without_validity_or_full_birth_date() -> None:
     card = parse_insurance_card("|".join(parts), TODAY)
     assert (card.birth, card.sex) == (Birth(1959), Sex.FEMALE)
     assert (card.valid_from, card.valid_to) == (None, None)
+
+
+def insurance(**changed: str) -> str:
+    """The text of a real-looking card with some of its parts as other cards have them."""
+    parts = INSURANCE_CARD.split("|")
+    places = {"number": 0, "name": 1, "birth": 2, "sex": 3, "address": 4}
+    for name, text in changed.items():
+        parts[places[name]] = text
+    return "|".join(parts)
+
+
+def hexed(text: str) -> str:
+    return text.encode().hex()
+
+
+@pytest.mark.parametrize(
+    "scanned",
+    [
+        INSURANCE_CARD,
+        f"{INSURANCE_CARD}\r\n",
+        INSURANCE_CARD.removesuffix("|$"),
+        INSURANCE_CARD + "$",
+        insurance(number="dt4110110059123"),
+        insurance(number="DT 4 11 0110059123"),
+        insurance(name=hexed("Lò Văn Pánh").upper()),
+        insurance(name=hexed(unicodedata.normalize("NFD", "Lò Văn Pánh"))),
+        insurance(name=hexed(" Lò  Văn Pánh\0")),
+        insurance(name=hexed("LÒ VĂN PÁNH")),
+    ],
+)
+def test_insurance_card_of_every_year_and_print_is_read_alike(scanned: str) -> None:
+    card = read_card(scanned, TODAY)
+    assert isinstance(card, InsuranceCard)
+    assert card.number.value == "DT4110110059123"
+    assert card.full_name == "Lò Văn Pánh"
+    assert (card.birth.text, card.sex) == ("12/03/1959", Sex.MALE)
+    assert (card.valid_from, card.valid_to) == (date(2026, 1, 1), None)
+
+
+@pytest.mark.parametrize("address", ["", "-", hexed("-")])
+def test_insurance_card_may_have_no_address(address: str) -> None:
+    assert parse_insurance_card(insurance(address=address), TODAY).address == ""
+
+
+@pytest.mark.parametrize("number", ["0110059123", "011059000123"])
+def test_insurance_card_may_have_a_number_of_digits_alone(number: str) -> None:
+    assert parse_insurance_card(insurance(number=number), TODAY).number.value == number
+
+
+@pytest.mark.parametrize(
+    "scanned",
+    [
+        # Telex: dd, aa, ee; VNI: d9, a1, e6, and the letters of a card's number.
+        insurance(name="4cc3b22056c483n6e20501c3a16e68").replace("c3a1", "cá"),
+        insurance(name=hexed("Đỗ Văn A").replace("9", "đ")),
+        insurance(number="TÉ110110059123"),
+        CCCD.replace("12031959", "1203195ô"),
+        CCCD.replace("011059000123", "0110590001â3"),
+        CCCD.replace("040123456", "04012345é"),
+    ],
+)
+def test_what_an_input_method_has_retyped_is_said_to_be_that(scanned: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_card(scanned, TODAY)
+    (error,) = refused.value.fields
+    assert (error.field, error.code) == ("qr", "qr_retyped")
+    assert "Bộ gõ tiếng Việt" in error.message
 
 
 @pytest.mark.parametrize("broken", ["4c", "zz", "c3", "4", ""])
