@@ -30,6 +30,7 @@ from telemed.demo.links import make_looks
 from telemed.demo.outcomes import make_outcomes
 from telemed.demo.pictures import draw_all
 from telemed.demo.plan import make_plan
+from telemed.demo.rights import make_requests
 from telemed.demo.texts import Part, Texts, read_texts
 from telemed.demo.training import make_placements, make_transfers
 from telemed.demo.world import WEEK, Diary, World
@@ -176,7 +177,8 @@ async def _tell(work: UnitOfWork, world: World) -> Casting:
     await write_transfers(work, make_transfers(world, placements))
     await add_all(work, [*_hours(world.cast), *_counters(world), *make_looks(world)])
     await add_all(work, make_shifts(world))
-    await add_all(work, make_outcomes(world, [story.consult for story in casting.stories]))
+    consults = [story.consult for story in casting.stories]
+    await add_all(work, [*make_outcomes(world, consults), *make_requests(world, consults)])
     return casting
 
 

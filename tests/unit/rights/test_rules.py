@@ -130,7 +130,7 @@ def test_the_longest_of_several_wins(kinds: frozenset[RetentionKind], closed: da
         ("J18.9", "internal", False, RetentionKind.CARE_REGISTER, RetentionKind.CARE),
     ],
 )
-def test_what_a_case_is_by_its_facts(  # noqa: PLR0917 # the columns of the table above
+def test_what_a_case_is_by_its_facts(  # the columns of the table above
     code: str | None,
     specialty: str | None,
     has_died: bool,

@@ -141,9 +141,7 @@ async def test_withdrawing_a_consent_stands_in_the_register(
             ConsentPurpose.TEACHING,
             withdrawal.Said(AskedBy.GUARDIAN),
         )
-    await withdrawal.withdraw(
-        work, ended.doctor, ended.patient.uid, ConsentPurpose.TEACHING, said
-    )
+    await withdrawal.withdraw(work, ended.doctor, ended.patient.uid, ConsentPurpose.TEACHING, said)
     (request,) = await service.list_of_patient(work, ended.patient)
     assert (request.kind, request.state) == (K.WITHDRAW, S.DONE)
     assert (request.purpose, request.asker_name) == (ConsentPurpose.TEACHING, "Lò Thị Mai")
