@@ -10,6 +10,7 @@ BENCHMARKS = (
     "bench.call_setup",
     "bench.pages",
     "bench.ladder",
+    "bench.booking",
     "bench.papers",
     "bench.recording",
 )

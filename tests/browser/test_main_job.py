@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.test_call import COUNT_CONNECTIONS, grows
 from tests.browser.town import Town
+from tests.papers import text_of
 from tests.people import PASSWORD
 
 SignIn = Callable[..., Page]
@@ -135,6 +136,19 @@ def decide(page: Page, case: str) -> None:
     page.wait_for_url(case)
 
 
+def verify(doctor: Page, stranger: Page) -> None:
+    """Whoever holds the paper learns that it is genuine, and nothing of what it says."""
+    code = doctor.locator(".proof .nw").first.inner_text()
+    stranger.goto("/verify")
+    stranger.get_by_label("Mã tra cứu").fill(code)
+    stranger.get_by_role("button", name="Kiểm tra").click()
+    expect(stranger.get_by_text("Thật, mới nhất.")).to_be_visible()
+    expect(stranger.get_by_text("Lò Văn Pánh")).to_have_count(0)
+    stranger.get_by_label("Mã tra cứu").fill("7KQ2-M0XV-3CDE-9RTY")
+    stranger.get_by_role("button", name="Kiểm tra").click()
+    expect(stranger.get_by_text("Không có bản in nào mang mã này.")).to_be_visible()
+
+
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
     """A photograph as a telephone makes it."""
@@ -146,13 +160,14 @@ def picture(tmp_path: Path) -> Path:
 def test_from_the_card_to_the_decision(
     town: Town,
     sign_in_as: SignIn,
+    page: Page,
     picture: Path,
     shots: Callable[[Page, str], None],
     axe: Callable[[Page], list[str]],
 ) -> None:
     doctor, specialist = sign_in_as("doctor"), sign_in_as("specialist")
-    for page in (doctor, specialist):
-        page.add_init_script(COUNT_CONNECTIONS)
+    for side in (doctor, specialist):
+        side.add_init_script(COUNT_CONNECTIONS)
     register(doctor, "Lò Văn Pánh", 123)
     write_request(doctor, "Cần chuyển viện ngay hay điều trị tại trạm được?")
     case = send_request(doctor)
@@ -168,8 +183,8 @@ def test_from_the_card_to_the_decision(
     book(doctor, case)
     meet(doctor, specialist, case)
     shots(specialist, "room")
-    for page in (doctor, specialist):
-        page.get_by_role("button", name="Rời phòng").click()
+    for side in (doctor, specialist):
+        side.get_by_role("button", name="Rời phòng").click()
 
     conclude(specialist, case, town.people["specialist"].secret)
     expect(specialist.get_by_text("Đã có kết luận").first).to_be_visible()
@@ -179,6 +194,10 @@ def test_from_the_card_to_the_decision(
     expect(doctor.get_by_text("TRÍCH BIÊN BẢN HỘI CHẨN")).to_be_visible()
     shots(doctor, "minutes-print")
     assert axe(doctor) == []
+    verify(doctor, page)
+    file = doctor.request.get(f"{case}/minutes.pdf")
+    assert file.ok
+    assert "Chuyển viện trong ngày, sau khi ổn định oxy." in text_of(file.body())
 
     doctor.goto("/history?q=kho+tho")
     expect(doctor.get_by_text("Lò Văn Pánh").first).to_be_visible()
