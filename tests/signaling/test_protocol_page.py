@@ -27,7 +27,10 @@ SOURCES = [
 ]
 REFUSALS = {"Invalid", "Conflict", "Unavailable", "Throttled"}
 # Refusals of routes and of the minutes, which no event leads to.
-NOT_OF_THE_SOCKET = {"not_callable", "recording_not_kept"}
+NOT_OF_THE_SOCKET = {
+    *("not_callable", "recording_not_kept"),
+    *("consent_not_in_force", "guardian_name_missing"),
+}
 EMITTED = re.compile(r'"((?:session:|hint)[a-z-]*)"')
 
 
