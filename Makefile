@@ -93,7 +93,7 @@ test: packages dev node_modules/.installed ## everything that proves it, install
 	@status=0; $(MAKE) test-js || status=1; $(PYTEST) || status=1; exit $$status
 
 .PHONY: test-unit
-test-unit: dev ## the quick part: everything without a browser and without pulled plugs
+test-unit: dev node_modules/.installed ## the quick part: everything without a browser and without pulled plugs
 	@$(PYTEST) -m "not browser and not faults"
 
 .PHONY: test-browser
