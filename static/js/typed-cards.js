@@ -10,7 +10,8 @@ import { isCardLike } from "./cards.js";
 
 // Quick typists leave 60 ms between keys now and then, but never for a whole card with its bars.
 const LONGEST_GAP_MS = 100;
-const SILENCE_MS = 200;
+// On a busy machine keys arrive late, with the times at which they were pressed.
+const SILENCE_MS = 1000;
 // So many quick keys while no field has the focus: nobody meant to type them there.
 const ENOUGH_KEYS = 3;
 // Some end with two keys, or after a pause: neither may press what the card has just filled.
@@ -56,8 +57,8 @@ export class TypedCards {
   /** @param {Key} event */
   gotKey(event) {
     if (event.ctrlKey || event.metaKey) return;
+    if (ENDS.has(event.key)) return this.#gotEnd(event);
     const isQuick = event.timeStamp - this.#last <= LONGEST_GAP_MS;
-    if (ENDS.has(event.key)) return this.#gotEnd(event, isQuick);
     // An input method hides what was typed, but not that it was.
     const isTyped = [...event.key].length === 1 || event.key === "Process";
     if (!isTyped || event.repeat) return;
@@ -101,25 +102,25 @@ export class TypedCards {
     if (this.#focused() === home) this.#before = { field: home, other: null, value: "", start: 0, end: 0 };
   }
 
-  /** @param {Key} event @param {boolean} isQuick */
-  #gotEnd(event, isQuick) {
+  /** @param {Key} event */
+  #gotEnd(event) {
+    const isItsEnd = event.timeStamp - this.#last <= AFTERWARDS_MS;
     const isLeftOver = event.timeStamp - this.#taken <= AFTERWARDS_MS;
-    if ((isQuick && this.#finish()) || isLeftOver) {
+    if ((isItsEnd && this.#finish()) || isLeftOver) {
       event.preventDefault();
       event.stopPropagation();
     }
     this.#last = -Infinity;
   }
 
-  /** Whether it was a card. */
+  /** Whether it was a card; until it is one, more keys may belong to it. */
   #finish() {
     clearTimeout(this.#silence);
     const text = this.#text();
-    const last = this.#last;
+    if (!isCardLike(text)) return false;
+    this.#taken = this.#last;
     this.#last = -Infinity;
     this.#keys = "";
-    if (!isCardLike(text)) return false;
-    this.#taken = last;
     this.#putBack();
     this.#take(text);
     return true;

@@ -148,20 +148,39 @@ describe("a hand scanner that types", () => {
   it("need not press Enter", async () => {
     page.focused = new FakeField("x");
     type(CARD);
-    await timers.pass(250);
+    await timers.pass(1100);
     assert.deepEqual(taken, [CARD]);
     assert.equal(page.focused.value, "x");
   });
 
+  for (const stop of [1, 2, 3, 20]) {
+    it(`is whole although the machine stands still after ${stop} letters`, async () => {
+      type(CARD.slice(0, stop));
+      await timers.pass(3000);
+      type(CARD.slice(stop));
+      press("Enter");
+      assert.deepEqual(taken, [CARD]);
+      assert.equal(home.value, "");
+    });
+  }
+
+  it("may end with an Enter that is not quick", () => {
+    page.focused = new FakeField("");
+    type(CARD);
+    assert.equal(press("Enter", { gap: 300 }).isPrevented, true);
+    assert.deepEqual(taken, [CARD]);
+    assert.equal(page.focused.value, "");
+  });
+
   for (const [what, gap] of [
     ["twice", 8],
-    ["late", 400],
+    ["late", 900],
   ]) {
     it(`may press Enter ${what}, and nothing that was filled is sent`, async () => {
       page.focused = new FakeField("");
       type(CARD);
       if (what === "twice") press("Enter");
-      else await timers.pass(250);
+      else await timers.pass(1100);
       assert.deepEqual(taken, [CARD]);
       page.focused = new FakeField("Lò Văn Pánh");
       assert.equal(press("Enter", { gap }).isPrevented, true);
