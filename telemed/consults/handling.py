@@ -14,7 +14,7 @@ from telemed.consults.repository import PersonCard
 from telemed.consults.rights.restriction import check_may_send
 from telemed.consults.service import claimed_by_other, get_case, is_held_by, transition
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import N_, IllegalTransition, Invalid
+from telemed.core.errors import N_, IllegalTransition, Invalid, require_short
 from telemed.core.text import clean_text
 from telemed.facilities.models import Specialty
 from telemed.patients.models import Patient
@@ -171,7 +171,5 @@ def _required(text: str, missing: str, limit: int = REASON_LIMIT) -> str:
     clean = clean_text(text).strip()
     if not clean:
         raise Invalid("reason_missing", missing, field="reason")
-    if len(clean) > limit:
-        message = N_("Ghi nhiều nhất {limit} ký tự – đang là {given}")
-        raise Invalid("text_long", message, field="reason", limit=limit, given=len(clean))
+    require_short("reason", clean, limit)
     return clean

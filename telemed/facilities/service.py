@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from telemed.accounts.permissions import Action, Actor, require
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import N_, Invalid, Missing
+from telemed.core.errors import N_, Invalid, Missing, require_short
 from telemed.core.text import clean_line, fold, sort_key_vi
 from telemed.facilities.models import Commune, Department, Facility, FacilityKind, Specialty
 from telemed.facilities.province import seed_province
@@ -219,8 +219,7 @@ def _name(text: str, *, longest: int, field: str = "name") -> str:
     name = clean_line(text)
     if not name:
         raise Invalid("name_missing", N_("Ghi tên"), field=field)
-    if len(name) > longest:
-        raise Invalid("name_too_long", N_("Tên dài quá {limit} ký tự"), field=field, limit=longest)
+    require_short(field, name, longest)
     return name
 
 

@@ -11,7 +11,7 @@ from aiohttp import BodyPartReader, web
 from aiohttp.multipart import MultipartReader
 
 from telemed.accounts.permissions import Action
-from telemed.core.errors import N_, Invalid, TooLarge, Unsupported
+from telemed.core.errors import N_, Invalid, TooLarge, Unsupported, require_short
 from telemed.imaging import service
 from telemed.imaging.models import StoredFile
 from telemed.imaging.storage import Received, Storage
@@ -98,9 +98,7 @@ async def _short_text(part: BodyPartReader) -> str:
         if len(data) > LONGEST_CAPTION * 4:
             break
     text = data.decode("utf-8", "replace").replace("\0", "")
-    if len(text) > LONGEST_CAPTION:
-        message = N_("Dài quá {max_length} ký tự")
-        raise Invalid("string_too_long", message, field="caption", max_length=LONGEST_CAPTION)
+    require_short("caption", text, LONGEST_CAPTION)
     return text
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from telemed.accounts.permissions import Action, Actor
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import N_, Conflict, FieldError, Invalid
+from telemed.core.errors import N_, Conflict, FieldError, Invalid, too_long
 from telemed.core.text import clean_line
 from telemed.patients import repository
 from telemed.patients.consent_texts import CURRENT, find_text
@@ -156,10 +156,7 @@ def check_answer(answer: ConsentAnswer, prefix: str = "") -> ConsentAnswer:
         ("interpreter", interpreter, _NAME_LIMIT),
         ("language", clean_line(answer.language), _LANGUAGE_LIMIT),
     ):
-        if len(text) > limit:
-            message = N_("Ghi nhiều nhất {limit} chữ – đang là {given}")
-            params = {"limit": limit, "given": len(text)}
-            errors.append(FieldError(f"{prefix}{field}", "text_long", message, params))
+        errors += too_long(f"{prefix}{field}", text, limit)
     if errors:
         raise Invalid.of(errors)
     return ConsentAnswer(

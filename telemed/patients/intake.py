@@ -10,7 +10,7 @@ from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from telemed.core.errors import N_, FieldError, Invalid
+from telemed.core.errors import N_, FieldError, Invalid, require_short
 from telemed.core.text import clean_line
 from telemed.patients.birth import Birth, parse_birth
 from telemed.patients.cards import IdCard, InsuranceCard
@@ -254,7 +254,5 @@ def _language(text: str) -> str:
 
 def _short(text: str, field: str, limit: int) -> str:
     line = clean_line(text)
-    if len(line) > limit:
-        message = N_("Ghi nhiều nhất {limit} chữ – đang là {given}")
-        raise Invalid("text_long", message, field=field, limit=limit, given=len(line))
+    require_short(field, line, limit)
     return line

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from telemed.core.errors import N_, FieldError, Invalid
+from telemed.core.errors import N_, FieldError, Invalid, too_long
 
 LONGEST_TEXT = 8000
 LONGEST_CONCLUSION = 4000
@@ -53,9 +53,9 @@ def draft_values(typed: Mapping[str, str], questions: Sequence[int]) -> dict[str
     limits["dissent"] = LONGEST_DISSENT
     limits |= {conclusion_field(number): LONGEST_CONCLUSION for number in questions}
     faults = [
-        FieldError(name, "string_too_long", N_("Dài quá {max_length} ký tự"), {"max_length": most})
+        fault
         for name, most in limits.items()
-        if len(typed.get(name, "")) > most
+        for fault in too_long(name, typed.get(name, ""), most)
     ]
     faults += [
         FieldError(name[:40], "extra_forbidden", N_("Mục này không được nhận"))

@@ -109,9 +109,9 @@ async def test_a_draft_that_never_was_has_no_revision(work: UnitOfWork, case: Ca
     [
         ({"conclusion_3": "a"}, "conclusion_3", "extra_forbidden"),
         ({"password": "a"}, "password", "extra_forbidden"),
-        ({"conclusion_1": "a" * 4001}, "conclusion_1", "string_too_long"),
-        ({"findings": "a" * 8001}, "findings", "string_too_long"),
-        ({"referral": "a" * 21}, "referral", "string_too_long"),
+        ({"conclusion_1": "a" * 4001}, "conclusion_1", "text_long"),
+        ({"findings": "a" * 8001}, "findings", "text_long"),
+        ({"referral": "a" * 21}, "referral", "text_long"),
     ],
 )
 async def test_what_the_form_does_not_have_is_refused_by_its_name(

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from telemed.accounts.permissions import Role
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import N_, FieldError, Invalid
+from telemed.core.errors import N_, FieldError, Invalid, too_long
 from telemed.core.text import clean_line
 from telemed.facilities.models import Department, Facility, FacilityKind, Specialty
 from telemed.facilities.service import parse_phone
@@ -91,23 +91,18 @@ def _check_name(details: PersonDetails, checked: CheckedDetails) -> None:
     checked.full_name = clean_line(details.full_name)
     if not checked.full_name:
         checked.refuse("full_name", "name_missing", N_("Ghi họ và tên"))
-    _check_length(checked, "full_name", checked.full_name, LONGEST_NAME)
+    checked.problems += too_long("full_name", checked.full_name, LONGEST_NAME)
 
 
 def _check_texts(details: PersonDetails, checked: CheckedDetails) -> None:
     checked.title = clean_line(details.title)
     checked.licence_number = clean_line(details.licence_number)
-    _check_length(checked, "title", checked.title, LONGEST_TITLE)
-    _check_length(checked, "licence_number", checked.licence_number, LONGEST_TITLE)
+    checked.problems += too_long("title", checked.title, LONGEST_TITLE)
+    checked.problems += too_long("licence_number", checked.licence_number, LONGEST_TITLE)
     try:
         checked.phone = parse_phone(details.phone)
     except Invalid as refused:
         checked.problems.extend(refused.fields)
-
-
-def _check_length(checked: CheckedDetails, name: str, text: str, limit: int) -> None:
-    if len(text) > limit:
-        checked.refuse(name, "text_too_long", N_("Dài quá {limit} ký tự"), limit=limit)
 
 
 async def _check_facility(

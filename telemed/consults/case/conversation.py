@@ -18,7 +18,7 @@ from telemed.consults.telling import tell_message
 from telemed.consults.worklist.rows import LARGEST_KEY
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import N_, Conflict, Invalid
+from telemed.core.errors import N_, Conflict, Invalid, require_short
 from telemed.core.events import append_event, stream_of
 from telemed.core.text import clean_text
 
@@ -92,9 +92,7 @@ async def post(work: UnitOfWork, actor: Actor, uid: str, text: str) -> Message:
     clean = clean_text(text).strip()
     if not clean:
         raise Invalid("text_missing", N_("Ghi nội dung tin nhắn"), field="text")
-    if len(clean) > TEXT_LIMIT:
-        long = N_("Ghi nhiều nhất {limit} ký tự – đang là {given}")
-        raise Invalid("text_long", long, field="text", limit=TEXT_LIMIT, given=len(clean))
+    require_short("text", clean, TEXT_LIMIT)
     if consult.state in SILENT:
         raise Conflict("consult_over", N_("Ca đã kết thúc, không gửi thêm tin được nữa."))
     message = await add_message(work, actor, consult, clean)

@@ -36,7 +36,7 @@ from telemed.consults.vitals.reading import (
     read_vitals,
 )
 from telemed.core.clock import LOCAL_ZONE
-from telemed.core.errors import N_, FieldError, Invalid, Param
+from telemed.core.errors import N_, FieldError, Invalid, Param, too_long
 from telemed.core.text import clean_line, clean_text
 from telemed.patients.guardians import ALONE_BELOW_YEARS, CHILD_BELOW_YEARS, needs_guardian
 from telemed.patients.identity import shown
@@ -74,9 +74,7 @@ class _Reading:
         value, limit = clean(self.fields.get(name, "")), TEXT_LIMITS[name]
         if missing and not value:
             self.refuse(name, f"{name}_missing", missing)
-        if len(value) > limit:
-            message = N_("Ghi nhiều nhất {limit} ký tự – đang là {given}")
-            self.refuse(name, "text_long", message, limit=limit, given=len(value))
+        self.errors += too_long(name, value, limit)
         return value
 
     def choice(self, name: str, options: Mapping[str, T], missing: str = "") -> T | None:

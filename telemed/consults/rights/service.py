@@ -31,7 +31,7 @@ from telemed.consults.rights.rules import (
 )
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import N_, Conflict, FieldError, Invalid, Missing
+from telemed.core.errors import N_, Conflict, FieldError, Invalid, Missing, too_long
 from telemed.core.text import clean_line, clean_text
 from telemed.patients.merging.models import PatientMerge
 from telemed.patients.merging.service import columns_of_patients, identities
@@ -86,7 +86,7 @@ async def receive(work: UnitOfWork, actor: Actor, patient_uid: str, given: Asked
     """Write a request down; its clock begins today. Raises Missing, Invalid."""
     patient = await get_patient_to_change(work, actor, patient_uid)
     name, text = clean_line(given.asker_name), clean_text(given.text).strip()
-    errors = [*_too_long("asker_name", name, LONGEST_NAME), *_too_long("text", text, LONGEST_TEXT)]
+    errors = [*too_long("asker_name", name, LONGEST_NAME), *too_long("text", text, LONGEST_TEXT)]
     if given.asked_by is AskedBy.GUARDIAN and not name:
         message = N_("Ghi họ tên người đại diện")
         errors.append(FieldError("asker_name", "guardian_name_missing", message))
@@ -340,14 +340,7 @@ async def _store(work: UnitOfWork, actor: Actor, request: RightsRequest, act: st
 
 def _short(text: str) -> str:
     clean = clean_text(text).strip()
-    errors = _too_long("reply", clean, LONGEST_TEXT)
+    errors = too_long("reply", clean, LONGEST_TEXT)
     if errors:
         raise Invalid.of(errors)
     return clean
-
-
-def _too_long(field: str, text: str, limit: int) -> list[FieldError]:
-    if len(text) <= limit:
-        return []
-    message = N_("Ghi nhiều nhất {limit} chữ – đang là {given}")
-    return [FieldError(field, "text_long", message, {"limit": limit, "given": len(text)})]

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
-from telemed.core.errors import N_, FieldError
+from telemed.core.errors import N_, FieldError, too_long
 
 LONGEST_NUMBER: Final = 60
 LONGEST_SCOPE: Final = 500
@@ -71,8 +71,8 @@ def check(draft: Draft) -> list[FieldError]:
     errors: list[FieldError] = []
     if not draft.number:
         errors.append(FieldError("number", "number_missing", N_("Ghi số hợp đồng")))
-    errors += _too_long("number", draft.number, LONGEST_NUMBER)
-    errors += _too_long("scope", draft.scope, LONGEST_SCOPE)
+    errors += too_long("number", draft.number, LONGEST_NUMBER)
+    errors += too_long("scope", draft.scope, LONGEST_SCOPE)
     if draft.term.ends_on < draft.term.starts_on:
         message = N_("Ngày hết hạn phải từ ngày bắt đầu trở đi")
         errors.append(FieldError("ends_on", "period_inverted", message))
@@ -90,20 +90,13 @@ def check(draft: Draft) -> list[FieldError]:
 
 def check_end(term: Term, ended_on: date, reason: str) -> list[FieldError]:
     """What stands against ending a contract early."""
-    errors = _too_long("reason", reason, LONGEST_REASON)
+    errors = too_long("reason", reason, LONGEST_REASON)
     if not reason:
         errors.append(FieldError("reason", "reason_missing", N_("Ghi vì sao chấm dứt")))
     if not term.starts_on <= ended_on <= term.ends_on:
         message = N_("Ngày chấm dứt phải trong thời hạn hợp đồng")
         errors.append(FieldError("ended_on", "end_outside", message))
     return errors
-
-
-def _too_long(field: str, text: str, limit: int) -> list[FieldError]:
-    if len(text) <= limit:
-        return []
-    message = N_("Ghi nhiều nhất {limit} chữ – đang là {given}")
-    return [FieldError(field, "text_long", message, {"limit": limit, "given": len(text)})]
 
 
 def is_in_scope(specialty_id: int | None, covered: Iterable[int]) -> bool:

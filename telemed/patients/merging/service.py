@@ -17,7 +17,7 @@ from telemed.accounts.models import Person
 from telemed.accounts.permissions import Action, Actor
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import N_, Conflict, Invalid, Missing
+from telemed.core.errors import N_, Conflict, Invalid, Missing, require_short
 from telemed.core.jobs import enqueue
 from telemed.core.text import clean_line
 from telemed.patients import repository
@@ -103,9 +103,7 @@ async def merge(
     """
     source, target = await _pair(work, actor, source_uid, target_uid, lock=True)
     note = clean_line(grounds.note)
-    if len(note) > LONGEST_NOTE:
-        message = N_("Ghi nhiều nhất {limit} chữ – đang là {given}")
-        raise Invalid("text_long", message, field="note", limit=LONGEST_NOTE, given=len(note))
+    require_short("note", note, LONGEST_NOTE)
     unseen = differences(source, target) - grounds.accepted
     if unseen:
         message = N_("Hai hồ sơ khác nhau ở chỗ đánh dấu. Đối chiếu rồi đánh dấu vào ô xác nhận.")
@@ -166,9 +164,7 @@ async def undo(
     given = clean_line(reason)
     if not given:
         raise Invalid("reason_missing", N_("Ghi vì sao tách lại"), field="reason")
-    if len(given) > LONGEST_NOTE:
-        message = N_("Ghi nhiều nhất {limit} chữ – đang là {given}")
-        raise Invalid("text_long", message, field="reason", limit=LONGEST_NOTE, given=len(given))
+    require_short("reason", given, LONGEST_NOTE)
     for name, (before, after) in done.filled.items():
         if _plain(getattr(target, name)) == after:
             setattr(target, name, _read(name, before))
