@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web, web_app
 from aiohttp.test_utils import TestClient, TestServer
 from blockbuster import blockbuster_ctx
+from sqlmodel.main import default_registry
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -108,10 +109,15 @@ def blocking_calls_fail() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def applications_are_forgotten() -> Iterator[None]:
-    """aiohttp's cache keeps a thousand of them: collecting garbage would stop a whole run for seconds."""
+def what_a_test_had_is_forgotten() -> Iterator[None]:
+    """aiohttp keeps a thousand applications, mappers keep statements of engines that are gone.
+
+    Collecting garbage among millions of objects would stop the process for seconds at a time.
+    """
     yield
     web_app._cached_build_middleware.cache_clear()
+    for mapper in default_registry.mappers:
+        mapper._compiled_cache.clear()
 
 
 @pytest.fixture(scope="session")
