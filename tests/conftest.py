@@ -55,7 +55,7 @@ MONDAY_MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 # The browser comes last: it keeps the thread's event loop to itself.
 SLOW_SUITES = ("faults", "browser")
 # Files whose tests look at one thing that takes long to make.
-WHOLE_FILES = ("tests/unit/test_demo.py",)
+WHOLE_FILES = ("tests/test_architecture.py", "tests/unit/test_demo.py")
 
 
 class OneQueueForEachSlowSuite(LoadScopeScheduling):

@@ -5,7 +5,7 @@ What each rule finds in a file that breaks it is shown in `tests/architecture/te
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 import pytest
@@ -112,6 +112,14 @@ def hold(findings: Iterable[Finding]) -> None:
     found = [str(finding) for finding in sorted(set(findings))]
     if found:
         pytest.fail("\n".join(found), pytrace=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trees_are_forgotten() -> Iterator[None]:
+    """A million nodes: collecting garbage among them would slow everything that runs afterwards."""
+    yield
+    for source in PYTHON:
+        vars(source).pop("tree", None)
 
 
 def without(files: list[Source], patterns: Iterable[str]) -> list[Source]:

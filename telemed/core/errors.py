@@ -91,18 +91,20 @@ class Invalid(TelemedError):
         )
 
 
+_LONG = N_("Ghi nhiều nhất {limit} ký tự – đang là {given}")
+
+
 def too_long(field: str, text: str, limit: int) -> list[FieldError]:
     """What is wrong with a text that its field does not take whole; nothing where it does."""
     if len(text) <= limit:
         return []
-    message = N_("Ghi nhiều nhất {limit} ký tự – đang là {given}")
-    return [FieldError(field, "text_long", message, {"limit": limit, "given": len(text)})]
+    return [FieldError(field, "text_long", _LONG, {"limit": limit, "given": len(text)})]
 
 
 def require_short(field: str, text: str, limit: int) -> None:
     """Refuse a text that its field does not take whole. Raises Invalid (`text_long`)."""
-    for error in too_long(field, text, limit):
-        raise Invalid(error.code, error.message, field=field, **error.params)
+    if len(text) > limit:
+        raise Invalid("text_long", _LONG, field=field, limit=limit, given=len(text))
 
 
 class Unauthenticated(TelemedError):

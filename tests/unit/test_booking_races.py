@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,31 +17,20 @@ from telemed.consults.models import Consult
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import Database, UnitOfWork
-from telemed.core.errors import TelemedError
 from telemed.core.events import list_events
 from telemed.facilities.models import Facility
 from telemed.scheduling import service, working_hours
 from telemed.scheduling.availability import Hours
 from telemed.scheduling.models import Booking
 from tests.factories import Case, Factory
+from tests.races import HANDS, Attempt, attempt_all
 
-HANDS = 50
 EVERY_MORNING = [Hours(day, 8 * 60, 12 * 60, 30) for day in range(7)]
 TOMORROW = datetime(2026, 11, 24, 8, 30, tzinfo=LOCAL_ZONE)
-Attempt = Callable[[UnitOfWork], Awaitable[object]]
 
 
 async def book(work: UnitOfWork, case: Case, start: datetime = TOMORROW) -> Booking:
     return await service.book(work, case.doctor, case.consult.uid, start)
-
-
-async def _try(database: Database, attempt: Attempt) -> str:
-    try:
-        async with database.work() as work:
-            await attempt(work)
-    except TelemedError as refusal:
-        return refusal.code
-    return "done"
 
 
 async def _cases(
@@ -91,7 +79,7 @@ async def test_of_fifty_bookings_of_one_time_one_wins(
     def attempt_of(case: Case) -> Attempt:
         return lambda work: book(work, case)
 
-    outcomes = await asyncio.gather(*(_try(database, attempt_of(case)) for case in cases))
+    outcomes = await attempt_all(database, map(attempt_of, cases))
     assert Counter(outcomes) == {"done": 1, "slot_taken": HANDS - 1}
     async with database.read() as work:
         states = (await work.session.exec(select(Consult.id, Consult.state))).all()
@@ -117,7 +105,7 @@ async def test_of_fifty_bookings_of_one_room_as_many_win_as_there_are_rooms(
     def attempt_of(case: Case) -> Attempt:
         return lambda work: book(work, case)
 
-    outcomes = await asyncio.gather(*(_try(database, attempt_of(case)) for case in cases))
+    outcomes = await attempt_all(database, map(attempt_of, cases))
     assert Counter(outcomes) == {"done": 3, "room_taken": HANDS - 3}
     assert await overlaps(database) == 0
 
@@ -128,7 +116,7 @@ async def test_of_fifty_holds_of_one_time_one_wins_and_is_booked_once(database: 
     def hold_of(case: Case) -> Attempt:
         return lambda work: service.hold(work, case.doctor, case.consult.uid, TOMORROW)
 
-    outcomes = await asyncio.gather(*(_try(database, hold_of(case)) for case in cases))
+    outcomes = await attempt_all(database, map(hold_of, cases))
     assert Counter(outcomes) == {"done": 1, "slot_taken": HANDS - 1}
     winner = cases[outcomes.index("done")]
     async with database.read() as work:
@@ -137,7 +125,7 @@ async def test_of_fifty_holds_of_one_time_one_wins_and_is_booked_once(database: 
     def confirm(work: UnitOfWork) -> Awaitable[object]:
         return service.confirm(work, winner.doctor, held.uid)
 
-    confirmed = await asyncio.gather(*(_try(database, confirm) for _ in range(HANDS)))
+    confirmed = await attempt_all(database, [confirm] * HANDS)
     assert confirmed.count("done") == 1
 
 
@@ -154,7 +142,7 @@ async def test_fifty_who_move_to_one_time_are_not_there_together(database: Datab
         case, booking = cases[number % 7], bookings[number % 7]
         return lambda work: service.move(work, case.doctor, booking.uid, to)
 
-    outcomes = await asyncio.gather(*(_try(database, move(number)) for number in range(HANDS)))
+    outcomes = await attempt_all(database, map(move, range(HANDS)))
     assert "done" in outcomes
     assert await overlaps(database) == 0
     async with database.read() as work:
@@ -170,7 +158,7 @@ async def test_fifty_bookings_of_one_case_are_one_appointment(database: Database
     def attempt_at(start: datetime) -> Attempt:
         return lambda work: book(work, case, start)
 
-    outcomes = await asyncio.gather(*(_try(database, attempt_at(start)) for start in at))
+    outcomes = await attempt_all(database, map(attempt_at, at))
     assert outcomes.count("done") == 1
     async with database.read() as work:
         assert len((await work.session.exec(select(Booking))).all()) == 1
@@ -184,7 +172,7 @@ async def test_different_times_are_booked_side_by_side(database: Database) -> No
         return lambda work: book(work, case, start)
 
     pairs = zip(cases, morning * 7, strict=False)
-    outcomes = await asyncio.gather(*(_try(database, attempt_of(*pair)) for pair in pairs))
+    outcomes = await attempt_all(database, (attempt_of(*pair) for pair in pairs))
     assert outcomes.count("done") == len(morning)
     assert await overlaps(database) == 0
 
@@ -197,7 +185,7 @@ async def test_fifty_cancellations_are_one(database: Database) -> None:
     def attempt(work: UnitOfWork) -> Awaitable[object]:
         return service.cancel(work, case.doctor, booking.uid, "Mất điện")
 
-    outcomes = await asyncio.gather(*(_try(database, attempt) for _ in range(HANDS)))
+    outcomes = await attempt_all(database, [attempt] * HANDS)
     assert outcomes.count("done") == 1
     async with database.read() as work:
         query = select(AuditRecord).where(col(AuditRecord.tag) == AuditTag.BOOKING_CANCEL)

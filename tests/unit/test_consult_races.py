@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 import pytest
 from sqlmodel import col, select
@@ -16,22 +15,11 @@ from telemed.consults.lifecycle import ConsultEvent, ConsultState
 from telemed.consults.models import Consult, ReadMark
 from telemed.core.audit import AuditRecord, verify_chain
 from telemed.core.db import Database, UnitOfWork
-from telemed.core.errors import Conflict, TelemedError
+from telemed.core.errors import Conflict
 from telemed.core.events import list_events, stream_of
 from tests.factories import Case, Factory
 from tests.fakes import FakeAnnouncer
-
-HANDS = 50
-Attempt = Callable[[UnitOfWork], Awaitable[object]]
-
-
-async def _try(database: Database, attempt: Attempt) -> str:
-    try:
-        async with database.work() as work:
-            await attempt(work)
-    except TelemedError as refusal:
-        return refusal.code
-    return "done"
+from tests.races import HANDS, Attempt, attempt_all
 
 
 async def _case_with_hands(database: Database) -> tuple[Case, list[Actor]]:
@@ -52,7 +40,7 @@ async def test_one_of_fifty_claims_wins_and_the_losers_leave_nothing(
     def claim_of(actor: Actor) -> Attempt:
         return lambda work: handling.claim(work, actor, uid)
 
-    outcomes = await asyncio.gather(*(_try(database, claim_of(actor)) for actor in hands))
+    outcomes = await attempt_all(database, map(claim_of, hands))
     assert Counter(outcomes) == {"done": 1, "claimed_by_other": HANDS - 1}
     winner = hands[outcomes.index("done")]
     async with database.read() as work:
@@ -73,11 +61,11 @@ async def test_one_of_fifty_claims_wins_and_the_losers_leave_nothing(
 
 async def test_fifty_claims_of_one_person_are_one_claim(database: Database) -> None:
     case, (hand, *_) = await _case_with_hands(database)
-    attempts = (
-        _try(database, lambda work: handling.claim(work, hand, case.consult.uid))
-        for _ in range(HANDS)
-    )
-    outcomes = await asyncio.gather(*attempts)
+
+    def claim(work: UnitOfWork) -> Awaitable[object]:
+        return handling.claim(work, hand, case.consult.uid)
+
+    outcomes = await attempt_all(database, [claim] * HANDS)
     assert set(outcomes) <= {"done", "claimed_by_other"}
     async with database.read() as work:
         facts = await list_events(work, stream_of("consult", case.consult.uid))
@@ -94,7 +82,7 @@ async def test_different_steps_at_once_leave_one_story(database: Database) -> No
         lambda work: handling.claim(work, hands[2], uid),
         lambda work: handling.claim(work, hands[3], uid),
     ]
-    outcomes = await asyncio.gather(*(_try(database, step) for step in steps * 10))
+    outcomes = await attempt_all(database, steps * 10)
     async with database.read() as work:
         facts = await list_events(work, stream)
         consult = await work.session.get_one(Consult, case.consult.id)
@@ -154,7 +142,7 @@ async def test_fifty_messages_at_once_are_all_there_in_one_order(database: Datab
         who = (case.doctor, case.specialist)[number % 2]
         return lambda work: post(work, who, case.consult.uid, f"Tin {number}")
 
-    outcomes = await asyncio.gather(*(_try(database, say(number)) for number in range(HANDS)))
+    outcomes = await attempt_all(database, map(say, range(HANDS)))
     assert set(outcomes) == {"done"}
     async with database.read() as work:
         lines = (await list_lines(work, case.doctor, case.consult)).shown
@@ -173,7 +161,7 @@ async def test_marks_set_by_many_tabs_at_once_end_at_the_newest(database: Databa
     def read_to(message_id: int) -> Attempt:
         return lambda work: mark_read(work, case.specialist, case.consult.uid, message_id)
 
-    outcomes = await asyncio.gather(*(_try(database, read_to(n)) for n in [*ids, *ids[::-1]]))
+    outcomes = await attempt_all(database, map(read_to, [*ids, *ids[::-1]]))
     assert set(outcomes) == {"done"}
     async with database.read() as work:
         query = select(ReadMark.message_id).where(col(ReadMark.person_id) == case.specialist.id)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 from sqlmodel import select
 
 from telemed.consults.lifecycle import ConsultState
 from telemed.consults.models import Consult
-from telemed.core.db import Database, UnitOfWork
-from telemed.core.errors import TelemedError
+from telemed.core.db import Database
 from telemed.core.records import RecordState, Signature, SignatureMethod, SignedRecord
 from telemed.sessions import minutes
 from tests.factories import Case, Factory
+from tests.races import HANDS, Attempt, attempt_all
 
-HANDS = 50
-Attempt = Callable[[UnitOfWork], Awaitable[object]]
 TYPED = {"conclusion_1": "Ở lại trạm", "referral": "stay"}
 METHOD = SignatureMethod.PASSWORD
 
@@ -30,15 +27,7 @@ async def case(database: Database) -> Case:
 
 
 async def outcomes(database: Database, attempt_of: Callable[[int], Attempt]) -> Counter[str]:
-    async def attempt(number: int) -> str:
-        try:
-            async with database.work() as work:
-                await attempt_of(number)(work)
-        except TelemedError as refusal:
-            return refusal.code
-        return "done"
-
-    return Counter(await asyncio.gather(*(attempt(number) for number in range(HANDS))))
+    return Counter(await attempt_all(database, map(attempt_of, range(HANDS))))
 
 
 async def rows(database: Database) -> tuple[list[SignedRecord], list[Signature], ConsultState]:

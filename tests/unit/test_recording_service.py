@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from itertools import product
@@ -13,7 +12,7 @@ from sqlmodel import select
 from telemed.accounts.permissions import Actor, Role
 from telemed.core.audit import AuditRecord, AuditTag, verify_chain
 from telemed.core.db import Database, UnitOfWork
-from telemed.core.errors import Conflict, Denied, IllegalTransition, Invalid, Missing, TelemedError
+from telemed.core.errors import Conflict, Denied, IllegalTransition, Invalid, Missing
 from telemed.core.events import Event, list_events
 from telemed.patients import consents as patient_consents
 from telemed.patients.consents import ConsentAnswer
@@ -27,6 +26,7 @@ from telemed.sessions.recording.lifecycle import RecordingState
 from telemed.sessions.recording.models import Recording, RecordingConsent
 from telemed.sessions.recording.service import Said
 from tests.factories import Case, Factory
+from tests.races import Attempt, attempt_all
 
 pytestmark = pytest.mark.usefixtures("both_inside")
 
@@ -336,15 +336,6 @@ async def test_every_change_is_on_record_with_the_patient(
     assert {record.patient_id for record in records} == {case.patient.id}
 
 
-async def _try(database: Database, act: Callable[[UnitOfWork], Awaitable[object]]) -> str:
-    try:
-        async with database.work() as work:
-            await act(work)
-    except TelemedError as refusal:
-        return refusal.code
-    return "done"
-
-
 async def test_fifty_answers_at_once_are_two_answers(
     work: UnitOfWork, database: Database, case: Case, live: LiveSession
 ) -> None:
@@ -352,11 +343,11 @@ async def test_fifty_answers_at_once_are_two_answers(
     await service.answer_for_patient(work, case.doctor, live.uid, PATIENT_YES)
     await work.commit()
 
-    def answer_of(actor: Actor) -> Callable[[UnitOfWork], Awaitable[object]]:
+    def answer_of(actor: Actor) -> Attempt:
         return lambda work: service.answer(work, actor, live.uid, YES)
 
     actors = [case.doctor, case.specialist] * 25
-    outcomes = await asyncio.gather(*(_try(database, answer_of(actor)) for actor in actors))
+    outcomes = await attempt_all(database, map(answer_of, actors))
     assert Counter(outcomes)["done"] == 2
     async with database.read() as reading:
         assert (await recording_of(reading)).state is S.RUNNING
@@ -370,11 +361,10 @@ async def test_fifty_who_ask_at_once_ask_once(
     await work.commit()
     actors = [case.doctor, case.specialist] * 25
 
-    def asking_of(actor: Actor) -> Callable[[UnitOfWork], Awaitable[object]]:
+    def asking_of(actor: Actor) -> Attempt:
         return lambda work: service.ask(work, actor, live.uid)
 
-    asking = (_try(database, asking_of(actor)) for actor in actors)
-    outcomes = await asyncio.gather(*asking)
+    outcomes = await attempt_all(database, map(asking_of, actors))
     assert Counter(outcomes) == {"done": 1, "recording_open": 49}
 
 

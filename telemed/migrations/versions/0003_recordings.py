@@ -4,15 +4,12 @@ import sqlalchemy as sa
 from alembic import op
 
 from telemed.migrations.checks import allow_tags
+from telemed.migrations.columns import one_of
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
-
-
-def _values(name: str, *values: str) -> sa.Enum:
-    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=32)
 
 
 def upgrade() -> None:
@@ -24,7 +21,7 @@ def upgrade() -> None:
         sa.Column("session_id", sa.Integer(), nullable=False),
         sa.Column(
             "state",
-            _values(
+            one_of(
                 *("recordingstate", "asked", "running", "paused", "awaiting", "refused"),
                 "stopped",
             ),
@@ -56,7 +53,7 @@ def upgrade() -> None:
         sa.Column("recording_id", sa.Integer(), nullable=False),
         sa.Column("participant_id", sa.Integer(), nullable=True),
         sa.Column(
-            "answer", _values("answer", "open", "agreed", "refused", "withdrawn"), nullable=False
+            "answer", one_of("answer", "open", "agreed", "refused", "withdrawn"), nullable=False
         ),
         sa.Column("text_version", sa.String(length=20), nullable=True),
         sa.Column("noted_by_id", sa.Integer(), nullable=True),

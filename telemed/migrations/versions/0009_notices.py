@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from telemed.migrations.checks import allow_tags
+from telemed.migrations.columns import MOMENT, one_of
 
 revision = "0009"
 down_revision = "0008"
@@ -29,11 +30,6 @@ KINDS = (
     "mail_code",
     "trial",
 )
-MOMENT = sa.DateTime(timezone=True)
-
-
-def _one_of(name: str, *values: str) -> sa.Enum:
-    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=32)
 
 
 def upgrade() -> None:
@@ -43,7 +39,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("uid", sa.String(length=22), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=False),
-        sa.Column("kind", _one_of("noticekind", *KINDS), nullable=False),
+        sa.Column("kind", one_of("noticekind", *KINDS), nullable=False),
         sa.Column("key", sa.String(length=80), nullable=False),
         sa.Column("about", sa.String(length=40), nullable=False),
         sa.Column("is_urgent", sa.Boolean(), nullable=False),
@@ -70,10 +66,10 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("uid", sa.String(length=22), nullable=False),
         sa.Column("notice_id", sa.Integer(), nullable=False),
-        sa.Column("channel", _one_of("channel", "push", "mail", "sms"), nullable=False),
+        sa.Column("channel", one_of("channel", "push", "mail", "sms"), nullable=False),
         sa.Column(
             "state",
-            _one_of("deliverystate", "waiting", "sent", "arrived", "failed", "unneeded"),
+            one_of("deliverystate", "waiting", "sent", "arrived", "failed", "unneeded"),
             nullable=False,
         ),
         sa.Column("due_at", MOMENT, nullable=False),

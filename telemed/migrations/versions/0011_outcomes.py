@@ -4,23 +4,15 @@ import sqlalchemy as sa
 from alembic import op
 
 from telemed.migrations.checks import allow_tags, allow_values
+from telemed.migrations.columns import MOMENT, one_of, refers
 
 revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-MOMENT = sa.DateTime(timezone=True)
 OPEN = sa.text("done_at IS NULL")
 UNSEEN = sa.text("seen_at IS NULL")
-
-
-def _one_of(name: str, *values: str) -> sa.Enum:
-    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=32)
-
-
-def _refers(table: str, column: str, to: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint([column], [to], name=op.f(f"fk_{table}_{column}"))
 
 
 def upgrade() -> None:
@@ -35,9 +27,9 @@ def upgrade() -> None:
         sa.Column("due_on", sa.Date(), nullable=False),
         sa.Column("reminders", sa.Integer(), nullable=False),
         sa.Column("done_at", MOMENT, nullable=True),
-        _refers("follow_up", "consult_id", "consult.id"),
-        _refers("follow_up", "station_id", "facility.id"),
-        _refers("follow_up", "specialist_id", "person.id"),
+        refers("follow_up", "consult_id", "consult.id"),
+        refers("follow_up", "station_id", "facility.id"),
+        refers("follow_up", "specialist_id", "person.id"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_follow_up")),
         sa.UniqueConstraint("consult_id", "due_on", name=op.f("uq_follow_up_consult_id_due_on")),
         sa.UniqueConstraint("uid", name=op.f("uq_follow_up_uid")),
@@ -59,22 +51,22 @@ def upgrade() -> None:
         sa.Column("observed_on", sa.Date(), nullable=False),
         sa.Column(
             "status",
-            _one_of(
+            one_of(
                 "patientstatus",
                 *("recovered", "improved", "unchanged", "worse", "transferred", "died", "lost"),
             ),
             nullable=False,
         ),
         sa.Column(
-            "transfer", _one_of("transferresult", "not_needed", "avoided", "made"), nullable=False
+            "transfer", one_of("transferresult", "not_needed", "avoided", "made"), nullable=False
         ),
         sa.Column("note", sa.String(length=2000), nullable=False),
         sa.Column("recorded_by_id", sa.Integer(), nullable=False),
         sa.Column("recorded_at", MOMENT, nullable=False),
         sa.Column("seen_at", MOMENT, nullable=True),
-        _refers("outcome", "consult_id", "consult.id"),
-        _refers("outcome", "specialist_id", "person.id"),
-        _refers("outcome", "recorded_by_id", "person.id"),
+        refers("outcome", "consult_id", "consult.id"),
+        refers("outcome", "specialist_id", "person.id"),
+        refers("outcome", "recorded_by_id", "person.id"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outcome")),
         sa.UniqueConstraint("uid", name=op.f("uq_outcome_uid")),
     )
@@ -91,11 +83,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("consult_id", sa.Integer(), nullable=False),
         sa.Column("station_id", sa.Integer(), nullable=False),
-        sa.Column("asked", _one_of("asked", "patient", "requester"), nullable=False),
+        sa.Column("asked", one_of("asked", "patient", "requester"), nullable=False),
         sa.Column("month", sa.String(length=7), nullable=False),
         sa.Column("is_answered", sa.Boolean(), nullable=False),
-        _refers("satisfaction_ask", "consult_id", "consult.id"),
-        _refers("satisfaction_ask", "station_id", "facility.id"),
+        refers("satisfaction_ask", "consult_id", "consult.id"),
+        refers("satisfaction_ask", "station_id", "facility.id"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_satisfaction_ask")),
         sa.UniqueConstraint(
             "consult_id", "asked", name=op.f("uq_satisfaction_ask_consult_id_asked")
@@ -106,10 +98,10 @@ def upgrade() -> None:
         "satisfaction_answer",
         sa.Column("key", sa.String(length=22), nullable=False),
         sa.Column("station_id", sa.Integer(), nullable=False),
-        sa.Column("asked", _one_of("asked", "patient", "requester"), nullable=False),
+        sa.Column("asked", one_of("asked", "patient", "requester"), nullable=False),
         sa.Column("month", sa.String(length=7), nullable=False),
         sa.Column("marks", sa.JSON(), nullable=False),
-        _refers("satisfaction_answer", "station_id", "facility.id"),
+        refers("satisfaction_answer", "station_id", "facility.id"),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_satisfaction_answer")),
     )
     op.create_index(op.f("ix_satisfaction_answer_month"), "satisfaction_answer", ["month"])

@@ -4,19 +4,15 @@ import sqlalchemy as sa
 from alembic import op
 
 from telemed.migrations.checks import allow_tags
+from telemed.migrations.columns import MOMENT, refers
 
 revision = "0013"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-MOMENT = sa.DateTime(timezone=True)
 LIVE = sa.text("undone_at IS NULL")
 _RELATIONS = "'mother', 'father', 'spouse', 'child', 'grandparent', 'sibling', 'relative', 'institution'"
-
-
-def _refers(table: str, column: str, to: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint([column], [to], name=op.f(f"fk_{table}_{column}"))
 
 
 def upgrade() -> None:
@@ -56,10 +52,10 @@ def upgrade() -> None:
         sa.Column("undone_by_id", sa.Integer(), nullable=True),
         sa.Column("undone_at", MOMENT, nullable=True),
         sa.Column("undo_reason", sa.String(length=300), nullable=False),
-        _refers("patient_merge", "source_id", "patient.id"),
-        _refers("patient_merge", "target_id", "patient.id"),
-        _refers("patient_merge", "merged_by_id", "person.id"),
-        _refers("patient_merge", "undone_by_id", "person.id"),
+        refers("patient_merge", "source_id", "patient.id"),
+        refers("patient_merge", "target_id", "patient.id"),
+        refers("patient_merge", "merged_by_id", "person.id"),
+        refers("patient_merge", "undone_by_id", "person.id"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_patient_merge")),
         sa.UniqueConstraint("uid", name=op.f("uq_patient_merge_uid")),
     )

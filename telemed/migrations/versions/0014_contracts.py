@@ -4,15 +4,12 @@ import sqlalchemy as sa
 from alembic import op
 
 from telemed.migrations.checks import allow_tags
+from telemed.migrations.columns import refers
 
 revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None
-
-
-def _refers(table: str, column: str, to: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint([column], [to], name=op.f(f"fk_{table}_{column}"))
 
 
 def upgrade() -> None:
@@ -32,8 +29,8 @@ def upgrade() -> None:
         sa.Column("created_by_id", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("starts_on <= ends_on", name=op.f("ck_support_contract_order")),
-        _refers("support_contract", "supporter_id", "facility.id"),
-        _refers("support_contract", "created_by_id", "person.id"),
+        refers("support_contract", "supporter_id", "facility.id"),
+        refers("support_contract", "created_by_id", "person.id"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_support_contract")),
         sa.UniqueConstraint(
             "supporter_id", "number", name=op.f("uq_support_contract_supporter_id_number")
@@ -46,8 +43,8 @@ def upgrade() -> None:
             table,
             sa.Column("contract_id", sa.Integer(), nullable=False),
             sa.Column(f"{what}_id", sa.Integer(), nullable=False),
-            _refers(table, "contract_id", "support_contract.id"),
-            _refers(table, f"{what}_id", to),
+            refers(table, "contract_id", "support_contract.id"),
+            refers(table, f"{what}_id", to),
             sa.PrimaryKeyConstraint("contract_id", f"{what}_id", name=op.f(f"pk_{table}")),
         )
     op.create_index(op.f("ix_contract_station_station_id"), "contract_station", ["station_id"])

@@ -4,25 +4,17 @@ import sqlalchemy as sa
 from alembic import op
 
 from telemed.migrations.checks import allow_tags, allow_values
+from telemed.migrations.columns import MOMENT, one_of, refers
 
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-MOMENT = sa.DateTime(timezone=True)
 _KINDS = (
     *("care_register", "care", "psychiatric", "work_accident", "traffic_accident"),
     *("death", "incident"),
 )
-
-
-def _one_of(name: str, *values: str) -> sa.Enum:
-    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=32)
-
-
-def _refers(table: str, column: str, to: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint([column], [to], name=op.f(f"fk_{table}_{column}"))
 
 
 def upgrade() -> None:
@@ -35,24 +27,24 @@ def upgrade() -> None:
         sa.Column("station_id", sa.Integer(), nullable=False),
         sa.Column(
             "kind",
-            _one_of("rightkind", "view", "correct", "restrict", "withdraw", "delete"),
+            one_of("rightkind", "view", "correct", "restrict", "withdraw", "delete"),
             nullable=False,
         ),
         sa.Column(
             "purpose",
-            _one_of("consentpurpose", "consult", "recording", "teaching"),
+            one_of("consentpurpose", "consult", "recording", "teaching"),
             nullable=True,
         ),
-        sa.Column("asked_by", _one_of("askedby", "patient", "guardian"), nullable=False),
+        sa.Column("asked_by", one_of("askedby", "patient", "guardian"), nullable=False),
         sa.Column("asker_name", sa.String(length=100), nullable=False),
-        sa.Column("asked_how", _one_of("askedhow", "in_person", "phone", "letter"), nullable=False),
+        sa.Column("asked_how", one_of("askedhow", "in_person", "phone", "letter"), nullable=False),
         sa.Column("text", sa.String(length=500), nullable=False),
         sa.Column("received_on", sa.Date(), nullable=False),
         sa.Column("received_at", MOMENT, nullable=False),
         sa.Column("received_by_id", sa.Integer(), nullable=False),
         sa.Column(
             "state",
-            _one_of("rightstate", "received", "accepted", "done", "refused", "lifted"),
+            one_of("rightstate", "received", "accepted", "done", "refused", "lifted"),
             nullable=False,
         ),
         sa.Column("due_on", sa.Date(), nullable=True),
@@ -64,10 +56,10 @@ def upgrade() -> None:
         sa.Column("lifted_at", MOMENT, nullable=True),
         sa.Column("lifted_by_id", sa.Integer(), nullable=True),
         sa.Column("lift_reason", sa.String(length=500), nullable=False),
-        _refers("rights_request", "patient_id", "patient.id"),
-        _refers("rights_request", "station_id", "facility.id"),
+        refers("rights_request", "patient_id", "patient.id"),
+        refers("rights_request", "station_id", "facility.id"),
         *(
-            _refers("rights_request", f"{act}_by_id", "person.id")
+            refers("rights_request", f"{act}_by_id", "person.id")
             for act in ("received", "answered", "ended", "lifted")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rights_request")),

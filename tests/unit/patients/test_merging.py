@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import product
@@ -20,7 +19,7 @@ from telemed.consults.request.service import create_draft
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
-from telemed.core.errors import Conflict, Invalid, Missing, TelemedError
+from telemed.core.errors import Conflict, Invalid, Missing
 from telemed.core.events import list_events, stream_of
 from telemed.core.jobs import JobRunner
 from telemed.facilities.models import Facility
@@ -38,6 +37,7 @@ from telemed.patients.models import (
 )
 from telemed.scheduling.models import Booking
 from tests.factories import Case, Factory
+from tests.races import HANDS, attempt_all
 
 S = ConsultState
 SEEN = Grounds(MergeBasis.DOCUMENT, "Người nhà mang căn cước tới", frozenset(Difference))
@@ -266,25 +266,16 @@ async def test_nobody_else_parts_them(work: UnitOfWork, make: Factory, two: Two)
 
 # --- many at once ----------------------------------------------------------------------------
 
-HANDS = 50
-
-
-async def _try(database: Database, act: Callable[[UnitOfWork], Awaitable[object]]) -> str:
-    try:
-        async with database.work() as work:
-            await act(work)
-    except TelemedError as refusal:
-        return refusal.code
-    return "done"
-
 
 async def test_fifty_who_join_the_same_two_join_them_once(
     database: Database, work: UnitOfWork, two: Two
 ) -> None:
     await work.commit()
-    said = await asyncio.gather(
-        *(_try(database, lambda other: join(other, two)) for _ in range(HANDS))
-    )
+
+    def merge(other: UnitOfWork) -> Awaitable[object]:
+        return join(other, two)
+
+    said = await attempt_all(database, [merge] * HANDS)
     assert Counter(said) == {"done": 1, "merged_already": HANDS - 1}
     async with database.read() as reading:
         assert {key for _, key in await owners(reading)} == {two.real.id}
@@ -299,11 +290,10 @@ async def test_what_is_written_while_two_are_joined_follows(
         answer = consents.ConsentAnswer(ConsentPurpose.TEACHING, is_granted=True)
         await consents.record_consent(other, two.doctor, two.unknown.uid, answer)
 
-    said = await asyncio.gather(
-        *(_try(database, agree) for _ in range(10)),
-        _try(database, lambda other: join(other, two)),
-        *(_try(database, agree) for _ in range(10)),
-    )
+    def merge(other: UnitOfWork) -> Awaitable[object]:
+        return join(other, two)
+
+    said = await attempt_all(database, [*[agree] * 10, merge, *[agree] * 10])
     assert set(said) == {"done"}
     clock.advance(merging.SETTLES_AFTER)
     await JobRunner(database, {merging.SETTLE_JOB: merging.settle}).run_due()

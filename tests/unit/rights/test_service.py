@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -23,7 +22,7 @@ from telemed.consults.rights.service import Asked
 from telemed.consults.service import facts_of
 from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
-from telemed.core.errors import Conflict, Invalid, Missing, TelemedError
+from telemed.core.errors import Conflict, Invalid, Missing
 from telemed.core.jobs import JobRunner
 from telemed.notices.kinds import NoticeKind
 from telemed.notices.models import Notice
@@ -32,6 +31,7 @@ from telemed.patients.retention import RetentionKind
 from telemed.review.history import HistoryFilter, open_lesson, search
 from telemed.sessions import withdrawal
 from tests.factories import Case, Factory
+from tests.races import HANDS, attempt_all
 
 K, S = RightKind, RightState
 RECEIVED_ON = date(2026, 11, 23)
@@ -323,14 +323,8 @@ async def test_fifty_who_answer_at_once_answer_once(
     request = await asked(work, ended, K.VIEW)
     await work.commit()
 
-    async def attempt(act: Callable[..., Awaitable[object]]) -> str:
-        try:
-            async with database.work() as other:
-                await act(other, ended.doctor, request.uid, "Trả lời")
-        except TelemedError as refusal:
-            return refusal.code
-        return "done"
+    def accept(other: UnitOfWork) -> Awaitable[object]:
+        return service.accept(other, ended.doctor, request.uid, "Trả lời")
 
-    acts = [service.accept] * 50
-    said = Counter(await asyncio.gather(*(attempt(act) for act in acts)))
-    assert said == {"done": 1, "right_moved": 49}
+    said = Counter(await attempt_all(database, [accept] * HANDS))
+    assert said == {"done": 1, "right_moved": HANDS - 1}

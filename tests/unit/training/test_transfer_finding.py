@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +12,7 @@ from sqlmodel import col, select
 from telemed.accounts.permissions import Actor, Role
 from telemed.core.audit import AuditRecord, AuditTag
 from telemed.core.db import Database, UnitOfWork
-from telemed.core.errors import Conflict, Denied, Missing, TelemedError
+from telemed.core.errors import Conflict, Denied, Missing
 from telemed.core.records import Signature, SignedRecord
 from telemed.core.text import fold
 from telemed.sessions import service as sessions
@@ -24,9 +22,8 @@ from telemed.training import transfers
 from telemed.training.models import TransferLog, TransferPlace, TransferState
 from telemed.training.repository import PAGE, LogFilter
 from tests.factories import Factory
+from tests.races import HANDS, Attempt, attempt_all
 from tests.unit.training.classroom import METHOD, Class, sign
-
-HANDS = 50
 
 
 async def found(work: UnitOfWork, actor: Actor, **wanted: Any) -> list[str]:
@@ -182,21 +179,13 @@ async def test_fifty_signatures_at_once_are_one_of_each(
     revision = log.revision
     await work.commit()
 
-    async def attempt(act: Callable[[UnitOfWork], Awaitable[object]]) -> str:
-        try:
-            async with database.work() as other:
-                await act(other)
-        except TelemedError as refusal:
-            return refusal.code
-        return "done"
-
-    def signing(actor: Actor) -> Callable[[UnitOfWork], Awaitable[object]]:
+    def signing(actor: Actor) -> Attempt:
         return lambda other: transfers.sign(other, actor, log.uid, METHOD, revision=revision)
 
-    first = await asyncio.gather(*(attempt(signing(lesson.author)) for _ in range(HANDS)))
+    first = await attempt_all(database, [signing(lesson.author)] * HANDS)
     assert Counter(first) == {"done": 1, "signed_already": HANDS - 1}
     others = lesson.everybody[1:]
-    rest = await asyncio.gather(*(attempt(signing(others[number % 3])) for number in range(HANDS)))
+    rest = await attempt_all(database, (signing(others[n % 3]) for n in range(HANDS)))
     assert Counter(rest) == {"done": 3, "signed_already": HANDS - 3}
     async with database.read() as read:
         assert len((await read.session.exec(select(SignedRecord))).all()) == 1
