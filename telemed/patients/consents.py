@@ -41,10 +41,7 @@ async def record_consent(
     """Write an answer down; a newer answer of the same case takes the place of the older."""
     patient = await repository.get_patient(work, actor, patient_uid, Action.PATIENT_WRITE)
     checked = check_answer(answer)
-    for earlier in await repository.list_in_force(work, patient, answer.purpose, consult_uid):
-        if earlier.consult_uid == consult_uid:
-            earlier.withdrawn_at = work.now()
-            work.session.add(earlier)
+    in_force = await repository.list_in_force(work, patient, answer.purpose, consult_uid)
     consent = Consent(
         patient_id=_key(patient),
         consult_uid=consult_uid,
@@ -59,6 +56,12 @@ async def record_consent(
         at=work.now(),
     )
     work.session.add(consent)
+    # The patient's row first, as a merge does: the other way round the two would wait in a ring.
+    await work.session.flush()
+    for earlier in in_force:
+        if earlier.consult_uid == consult_uid:
+            earlier.withdrawn_at = work.now()
+            work.session.add(earlier)
     await work.session.flush()
     work.audit(
         AuditTag.CONSENT_RECORD,
