@@ -52,6 +52,7 @@ FUNCTIONS = {
     Action.DUTY_WRITE: "O",
     Action.ROTATION_READ: "CRSTO",
     Action.ROTATION_WRITE: "O",
+    Action.ROTATION_REPORT: "CRSTO",
     Action.TRANSFER_READ: "CRSTO",
     Action.TRANSFER_WRITE: "RT",
     Action.TRANSFER_SIGN: "CRSTO",

@@ -60,6 +60,7 @@ HOUSE = House(
             "telemed.consults.outcomes.rules",
             "telemed.consults.rights.rules",
             "telemed.patients.retention",
+            "telemed.training.rotations.rules",
             "telemed.sessions.prints.codes",
         ),
     },
@@ -89,6 +90,7 @@ DATA_FILES = {
     "telemed/core/text.py": "the alphabet and its tones",
     "telemed/core/scrub.py": "how people are addressed and days are written",
     "telemed/facilities/reference.py": "names of departments and stations",
+    "telemed/training/rotations/deployment_sheet.py": "columns of the province's spreadsheet",
     "telemed/demo/*.py": "made-up people and their cases",
     "templates/components.html": "made-up people",
 }

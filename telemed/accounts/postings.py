@@ -28,3 +28,11 @@ async def post(
     work.session.add(posting)
     await work.session.flush()
     return posting
+
+
+async def withdraw(work: UnitOfWork, posting_id: int | None) -> None:
+    """The posting was none: its rights have never been."""
+    posting = await work.session.get(Posting, posting_id) if posting_id else None
+    if posting is not None:
+        await work.session.delete(posting)
+        await work.session.flush()

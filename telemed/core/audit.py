@@ -70,6 +70,8 @@ class AuditTag(StrEnum):
     CALENDAR_ISSUE = "calendar:issue"
     CALENDAR_REVOKE = "calendar:revoke"
     ROTATION_CHANGE = "rotation:change"
+    ROTATION_REPORT = "rotation:report"
+    DECISION_FILE = "decision:file"
     TRANSFER_READ = "transfer:read"
     TRANSFER_WRITE = "transfer:write"
     HISTORY_SEARCH = "history:search"

@@ -19,7 +19,6 @@ from telemed.facilities.models import Facility
 from telemed.sessions.lifecycle import SessionKind
 from telemed.sessions.models import LiveSession, ParticipantRole
 from telemed.training.models import (
-    Rotation,
     TransferLog,
     TransferMember,
     TransferPart,
@@ -27,6 +26,7 @@ from telemed.training.models import (
     TransferState,
     TransferType,
 )
+from telemed.training.rotations.models import Rotation, SecondmentDecision
 from telemed.training.transfers import TransferInput, fixed_content, log_columns
 
 ROTATIONS = 20
@@ -36,6 +36,7 @@ STATES = (
     *(TransferState.DRAFT,) * 5,
 )
 _DECISION_MONTH = 100
+_BODY = "Sở Y tế tỉnh Điện Biên"
 # Days from today on which postings of one person begin and end: past, present, to come.
 _PAST, _PRESENT, _AHEAD = (-175, -92), (-80, 60), (75, 165)
 _ENDING = (-80, 16)
@@ -48,6 +49,7 @@ class Placement:
     person: Actor
     station: Facility
     posting: Posting
+    decision: SecondmentDecision
     rotation: Rotation
 
 
@@ -89,9 +91,15 @@ def _placement(world: World, person: Actor, station: Facility, days: tuple[int, 
     posting = Posting(
         person_id=person.id, facility_id=station.id or 0, starts_on=starts_on, ends_on=ends_on
     )
+    decision = SecondmentDecision(
+        number=f"{world.chance.randint(_DECISION_MONTH, 999)}/QĐ-SYT",
+        issuing_body=_BODY,
+        signed_on=decided_at.astimezone(LOCAL_ZONE).date(),
+        created_by_id=world.cast.coordinator.id,
+        created_at=decided_at,
+    )
     rotation = Rotation(
-        decision_number=f"{world.chance.randint(_DECISION_MONTH, 999)}/QĐ-SYT",
-        decision_date=decided_at.astimezone(LOCAL_ZONE).date(),
+        decision_id=0,
         person_id=person.id,
         home_unit_id=person.facility_id or 0,
         station_id=station.id or 0,
@@ -103,7 +111,7 @@ def _placement(world: World, person: Actor, station: Facility, days: tuple[int, 
     )
     subject = f"rotation:{rotation.uid}"
     world.ledger.note(decided_at, AuditTag.ROTATION_CHANGE, world.cast.coordinator, subject)
-    return Placement(person, station, posting, rotation)
+    return Placement(person, station, posting, decision, rotation)
 
 
 def _at(day: date, hour: int) -> datetime:

@@ -59,9 +59,11 @@ def _attendances(stays: Stays) -> list[Attendance]:
 
 
 async def write_placements(work: UnitOfWork, placements: Sequence[Placement]) -> None:
-    """Postings, and the rotations that made them."""
+    """Postings and decisions, and the rotations that made them."""
     await add_all(work, [placement.posting for placement in placements])
+    await add_all(work, [placement.decision for placement in placements])
     for placement in placements:
+        placement.rotation.decision_id = placement.decision.id or 0
         placement.rotation.posting_id = placement.posting.id
     await add_all(work, [placement.rotation for placement in placements])
 

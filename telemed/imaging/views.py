@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from time import monotonic
 from urllib.parse import quote
 
-from aiohttp import BodyPartReader, web
-from aiohttp.multipart import MultipartReader
+from aiohttp import web
 
 from telemed.accounts.permissions import Action
-from telemed.core.errors import N_, Invalid, TooLarge, Unsupported, require_short
+from telemed.core.errors import N_
 from telemed.imaging import service
 from telemed.imaging.models import StoredFile
-from telemed.imaging.storage import Received, Storage
 from telemed.keys import DATABASE, PREVIEWER, SETTINGS, STORAGE, WORK, signed_in
 from telemed.sessions.link import service as links
-from telemed.web.parsing import MALFORMED
 from telemed.web.rendering import add_notices, json_answer, see_other, wants_json
 from telemed.web.routing import Routes
+from telemed.web.uploads import read_upload
 
 routes = Routes()
 LONGEST_CAPTION = 200
-MOST_FORM_BYTES = 64 * 1024
 add_notices({"file_attached": N_("Máy chủ đã nhận đủ tệp")})
 
 
@@ -35,13 +30,20 @@ async def attach(request: web.Request) -> web.Response:
     began = monotonic()
     async with request.app[DATABASE].read() as work:
         await service.check_may_attach(work, actor, uid)
-    upload = await _receive(request)
+    upload = await read_upload(
+        request,
+        request.app[STORAGE].receive,
+        limit_bytes=request.app[SETTINGS].upload_limit_bytes,
+        texts={"caption": LONGEST_CAPTION},
+    )
     seconds = monotonic() - began
     arrival = await service.take_in(
-        request.app[STORAGE], request.app[PREVIEWER], upload.received, upload.name
+        request.app[STORAGE], request.app[PREVIEWER], upload.file, upload.name
     )
-    stored = await service.attach(request[WORK], actor, uid, arrival, upload.caption)
-    size_bytes = upload.received.size_bytes
+    stored = await service.attach(
+        request[WORK], actor, uid, arrival, upload.texts.get("caption", "")
+    )
+    size_bytes = upload.file.size_bytes
     await links.note_upload(
         request[WORK], actor, stored.station_id, size_bytes=size_bytes, seconds=seconds
     )
@@ -50,61 +52,6 @@ async def attach(request: web.Request) -> web.Response:
     target = request.query.get("back", "")
     url = f"/consults/{uid}/request#f-files" if target == "request" else f"/consults/{uid}"
     return see_other(request, url, notice="file_attached")
-
-
-@dataclass(frozen=True)
-class _Upload:
-    caption: str
-    received: Received
-    name: str | None
-
-
-async def _receive(request: web.Request) -> _Upload:
-    if request.content_type != "multipart/form-data":
-        raise Unsupported("form_expected", N_("Nội dung phải là biểu mẫu"))
-    limit = request.app[SETTINGS].upload_limit_bytes
-    if (request.content_length or 0) > limit + MOST_FORM_BYTES:
-        text = N_("Tệp lớn quá {limit} MB")
-        raise TooLarge("file_too_large", text, limit=limit // (1024 * 1024))
-    try:
-        return await _read_parts(await request.multipart(), request.app[STORAGE], limit)
-    except MALFORMED as error:
-        raise _no_file() from error
-
-
-async def _read_parts(reader: MultipartReader, storage: Storage, limit: int) -> _Upload:
-    caption = ""
-    async for part in reader:
-        if not isinstance(part, BodyPartReader):
-            break
-        if part.name == "caption":
-            caption = await _short_text(part)
-        elif part.name == "file":
-            return _Upload(caption, await storage.receive(_chunks(part), limit), part.filename)
-        else:
-            text = N_("Mục này không được nhận")
-            raise Invalid("extra_forbidden", text, field=(part.name or "body")[:40])
-    raise _no_file()
-
-
-def _no_file() -> Invalid:
-    return Invalid("file_missing", N_("Chọn một tệp để gửi"), field="file")
-
-
-async def _short_text(part: BodyPartReader) -> str:
-    data = b""
-    async for chunk in _chunks(part):
-        data += chunk
-        if len(data) > LONGEST_CAPTION * 4:
-            break
-    text = data.decode("utf-8", "replace").replace("\0", "")
-    require_short("caption", text, LONGEST_CAPTION)
-    return text
-
-
-async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while chunk := await part.read_chunk(64 * 1024):
-        yield chunk
 
 
 def describe(stored: StoredFile) -> dict[str, object]:

@@ -1,10 +1,10 @@
-"""Rotations of staff to stations, and the index of signed technical-transfer logs."""
+"""The index of signed technical-transfer logs."""
 
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from telemed.core.columns import UtcDateTime, ValueEnum, revision_column, uid_column
@@ -39,33 +39,6 @@ class TransferPart(StrEnum):
 
     TRAINER = "trainer"
     TRAINEE = "trainee"
-
-
-_rotation_revision = revision_column()
-
-
-class Rotation(SQLModel, table=True):
-    """A secondment decision for one person at one station (Decision 1816/QĐ-BYT)."""
-
-    __tablename__ = "rotation"
-    __table_args__ = (CheckConstraint("starts_on <= ends_on", name="order"),)
-    __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": _rotation_revision}
-
-    id: int | None = Field(default=None, primary_key=True)
-    uid: str = uid_column()
-    decision_number: str = Field(max_length=40)
-    decision_date: date
-    person_id: int = Field(foreign_key="person.id", index=True)
-    home_unit_id: int = Field(foreign_key="facility.id")
-    station_id: int = Field(foreign_key="facility.id", index=True)
-    specialty_id: int | None = Field(default=None, foreign_key="specialty.id")
-    starts_on: date
-    ends_on: date
-    tasks: str = Field(default="", max_length=2000)
-    posting_id: int | None = Field(default=None, foreign_key="posting.id")
-    created_by_id: int = Field(foreign_key="person.id")
-    created_at: datetime = Field(sa_type=UtcDateTime)
-    revision: int = Field(default=None, sa_column=_rotation_revision)
 
 
 _transfer_revision = revision_column()

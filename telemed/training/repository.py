@@ -1,10 +1,9 @@
-"""Queries of rotations and transfer logs, each for the actor who asks."""
+"""Queries of transfer logs, each for the actor who asks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from sqlalchemy import exists, or_
 from sqlalchemy.sql.elements import ColumnElement
@@ -13,10 +12,8 @@ from sqlmodel import col, select
 from telemed.accounts.models import Person, PersonRole, PersonState
 from telemed.accounts.permissions import Actor, Role
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import Missing
-from telemed.facilities.models import Facility, Specialty
+from telemed.facilities.models import Facility
 from telemed.training.models import (
-    Rotation,
     TransferLog,
     TransferMember,
     TransferPart,
@@ -24,52 +21,6 @@ from telemed.training.models import (
 )
 
 PAGE = 30
-
-
-@dataclass(frozen=True)
-class RotationRow:
-    """A rotation with the names a list shows."""
-
-    rotation: Rotation
-    person: Person
-    station: Facility
-    specialty: Specialty | None
-
-
-async def list_rotations(work: UnitOfWork, *, ends_from: date | None = None) -> list[RotationRow]:
-    """Rotations by station and day, those that ended before `ends_from` left out."""
-    query = (
-        select(Rotation, Person, Facility, Specialty)
-        .join(Person, col(Person.id) == col(Rotation.person_id))
-        .join(Facility, col(Facility.id) == col(Rotation.station_id))
-        .outerjoin(Specialty, col(Specialty.id) == col(Rotation.specialty_id))
-        .order_by(col(Facility.folded_name), col(Rotation.starts_on), col(Rotation.id))
-    )
-    if ends_from is not None:
-        query = query.where(col(Rotation.ends_on) >= ends_from)
-    return [RotationRow(*row) for row in (await work.session.exec(query)).all()]
-
-
-async def get_rotation(work: UnitOfWork, uid: str) -> Rotation:
-    """The rotation of this uid. Raises Missing."""
-    query = select(Rotation).where(col(Rotation.uid) == uid)
-    rotation = (await work.session.exec(query)).one_or_none()
-    if rotation is None:
-        raise Missing
-    return rotation
-
-
-async def find_overlap(
-    work: UnitOfWork, person_id: int, starts_on: date, ends_on: date, *, but: int | None
-) -> Rotation | None:
-    """Another rotation of the person that shares a day with a span."""
-    query = select(Rotation).where(
-        col(Rotation.person_id) == person_id,
-        col(Rotation.starts_on) <= ends_on,
-        col(Rotation.ends_on) >= starts_on,
-        col(Rotation.id) != (but or 0),
-    )
-    return (await work.session.exec(query)).first()
 
 
 async def list_people(

@@ -56,7 +56,8 @@ from telemed.patients.models import Patient
 from telemed.sessions.link.service import Finding, list_stations
 from telemed.sessions.minutes import open_papers
 from telemed.sessions.quality.months import list_months
-from telemed.training.models import Rotation, TransferLog, TransferState
+from telemed.training.models import TransferLog, TransferState
+from telemed.training.rotations.models import Rotation
 from telemed.training.transfers import list_awaiting
 from tests.conftest import MONDAY_MORNING, Client, make_settings
 from tests.factories import Factory

@@ -61,6 +61,8 @@ TAG_LABELS: Mapping[AuditTag, str] = {
     AuditTag.CALENDAR_ISSUE: N_("Tạo địa chỉ lịch riêng"),
     AuditTag.CALENDAR_REVOKE: N_("Hủy địa chỉ lịch riêng"),
     AuditTag.ROTATION_CHANGE: N_("Sửa luân phiên"),
+    AuditTag.ROTATION_REPORT: N_("Báo cáo luân phiên"),
+    AuditTag.DECISION_FILE: N_("Lưu tệp quyết định"),
     AuditTag.TRANSFER_READ: N_("Xem buổi chuyển giao"),
     AuditTag.TRANSFER_WRITE: N_("Ghi nhật ký chuyển giao"),
     AuditTag.HISTORY_SEARCH: N_("Tra cứu lịch sử"),

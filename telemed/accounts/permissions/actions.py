@@ -64,6 +64,7 @@ class Action(StrEnum):
     DUTY_WRITE = "duty:write"
     ROTATION_READ = "rotation:read"
     ROTATION_WRITE = "rotation:write"
+    ROTATION_REPORT = "rotation:report"
     TRANSFER_READ = "transfer:read"
     TRANSFER_WRITE = "transfer:write"
     TRANSFER_SIGN = "transfer:sign"
@@ -124,6 +125,7 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.DUTY_WRITE: frozenset({Role.COORDINATOR}),
     Action.ROTATION_READ: _TRAINING,
     Action.ROTATION_WRITE: frozenset({Role.COORDINATOR}),
+    Action.ROTATION_REPORT: _TRAINING,
     Action.TRANSFER_READ: _TRAINING,
     Action.TRANSFER_WRITE: frozenset({Role.ROTATED_DOCTOR, Role.TRAINER}),
     Action.TRANSFER_SIGN: _TRAINING,

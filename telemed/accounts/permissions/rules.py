@@ -167,6 +167,7 @@ _TRANSFER_RULES: Mapping[Action, Callable[[Actor, TransferFacts], bool]] = {
 _PERSON_RULES: Mapping[Action, Callable[[Actor, PersonFacts], bool]] = {
     Action.ACCOUNT: _own,
     Action.HOURS_WRITE: _own_or_coordinator,
+    Action.ROTATION_REPORT: _own,
 }
 
 

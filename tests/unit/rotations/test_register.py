@@ -20,8 +20,11 @@ from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
 from telemed.core.errors import Denied, Invalid, Missing
 from telemed.facilities.models import Facility, FacilityKind
-from telemed.training import rotations
-from telemed.training.rotations import RotationInput
+from telemed.training.rotations import board as boards
+from telemed.training.rotations import service as rotations
+from telemed.training.rotations.models import RotationKind
+from telemed.training.rotations.repository import get_row
+from telemed.training.rotations.service import RotationInput
 from tests.factories import Factory
 from tests.races import HANDS, Attempt, attempt_all
 
@@ -132,7 +135,12 @@ async def test_only_coordinators_keep_the_register(
 
 
 def elsewhere(given: RotationInput, other: Facility, starts: date, ends: date) -> RotationInput:
-    place = replace(given, station_id=other.id or 0, decision_date=date(2026, 1, 1))
+    place = replace(
+        given,
+        station_id=other.id or 0,
+        decision_number="7/QĐ-SYT",
+        decision_date=date(2026, 1, 1),
+    )
     return replace(place, starts_on=starts, ends_on=ends)
 
 
@@ -223,7 +231,8 @@ async def test_a_correction_over_a_newer_one_is_told_first(
     with pytest.raises(Invalid) as refusal:
         await rotations.save(work, coordinator, given, uid=rotation.uid, revision=seen)
     assert [fault.field for fault in refusal.value.fields] == ["revision"]
-    assert rotation.decision_number == "124/QĐ-SYT"
+    row = await get_row(work, rotation.uid)
+    assert row.decision.number == "124/QĐ-SYT"
     with pytest.raises(Missing):
         await rotations.save(work, coordinator, given, uid="x" * 22)
 
@@ -255,18 +264,18 @@ async def test_the_board_tells_who_is_where_today(
     groups = []
     for day in (FIRST - timedelta(days=1), FIRST, LAST - timedelta(days=30), LAST):
         clock.set(datetime(day.year, day.month, day.day, 2, tzinfo=UTC))
-        board = await rotations.board(work, coordinator)
+        board = await boards.board(work, coordinator)
         groups.append(
             (
-                station.id in {place.id for place in board.vacant},
-                [place.id for place, _ in board.staffed],
-                [place.id for place, _ in board.ending],
-                board.present,
+                station.id in {place.station.id for place in board.vacant},
+                [place.station.id for place in board.staffed],
+                [place.station.id for place in board.ending],
+                board.present[RotationKind.CLINICAL],
             )
         )
     here = [station.id]
     assert groups == [(True, [], [], 0), (False, here, [], 1), *[(False, [], here, 1)] * 2]
-    empty = {place.name for place in board.vacant}
+    empty = {place.station.name for place in board.vacant}
     assert (vacant.name in empty, "Trạm đã đóng" in empty) == (True, False)
 
 

@@ -1,0 +1,1 @@
+"""Spreadsheets that people send: read as text in a process of its own."""
