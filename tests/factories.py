@@ -70,7 +70,7 @@ class Factory:
     async def facility(self, kind: FacilityKind = FacilityKind.STATION, **changes: Any) -> Facility:
         """A health station, unless told otherwise."""
         number = next(self._numbers)
-        name = f"Cơ sở Thử {number}"
+        name = changes.get("name", f"Cơ sở Thử {number}")
         fields = {"kind": kind, "code": f"T{number:04}", "name": name, "folded_name": fold(name)}
         return await self._add(Facility(**(fields | changes)))
 

@@ -101,6 +101,7 @@ class Texts:
     phrases: Mapping[str, Any]
     techniques: Sequence[Technique]
     tasks: Sequence[str]
+    weeks: Sequence[str]
     by_specialty: Mapping[str, Sequence[CaseText]] = field(default_factory=dict)
 
 
@@ -121,6 +122,7 @@ def read_texts() -> Texts:
         phrases=_read("phrases"),
         techniques=[_technique(raw) for raw in training["technique"]],
         tasks=training["tasks"]["texts"],
+        weeks=training["weeks"]["texts"],
         by_specialty=by_specialty,
     )
 

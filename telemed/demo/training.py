@@ -26,7 +26,8 @@ from telemed.training.models import (
     TransferState,
     TransferType,
 )
-from telemed.training.rotations.models import Rotation, SecondmentDecision
+from telemed.training.rotations.models import Rotation, RotationWeek, SecondmentDecision
+from telemed.training.rotations.rules import Span, mondays
 from telemed.training.transfers import TransferInput, fixed_content, log_columns
 
 ROTATIONS = 20
@@ -51,6 +52,7 @@ class Placement:
     posting: Posting
     decision: SecondmentDecision
     rotation: Rotation
+    weeks: list[RotationWeek] = field(default_factory=list)
 
 
 @dataclass
@@ -111,7 +113,26 @@ def _placement(world: World, person: Actor, station: Facility, days: tuple[int, 
     )
     subject = f"rotation:{rotation.uid}"
     world.ledger.note(decided_at, AuditTag.ROTATION_CHANGE, world.cast.coordinator, subject)
-    return Placement(person, station, posting, decision, rotation)
+    return Placement(person, station, posting, decision, rotation, _weeks(world, rotation))
+
+
+def _weeks(world: World, rotation: Rotation) -> list[RotationWeek]:
+    """What was done in the weeks that are over; now and then nobody wrote of one."""
+    past = [
+        monday
+        for monday in mondays(Span(rotation.starts_on, rotation.ends_on))
+        if monday + timedelta(days=7) <= _today(world)
+    ]
+    return [
+        RotationWeek(
+            rotation_id=0,
+            monday=monday,
+            text=world.texts.weeks[number % len(world.texts.weeks)],
+            written_at=_at(monday + timedelta(days=5), 16),
+        )
+        for number, monday in enumerate(past)
+        if number % 7 != 5
+    ]
 
 
 def _at(day: date, hour: int) -> datetime:

@@ -66,6 +66,10 @@ async def write_placements(work: UnitOfWork, placements: Sequence[Placement]) ->
         placement.rotation.decision_id = placement.decision.id or 0
         placement.rotation.posting_id = placement.posting.id
     await add_all(work, [placement.rotation for placement in placements])
+    for placement in placements:
+        for week in placement.weeks:
+            week.rotation_id = placement.rotation.id or 0
+        await add_all(work, placement.weeks)
 
 
 async def write_transfers(work: UnitOfWork, transfers: Sequence[Transfer]) -> None:

@@ -6,159 +6,29 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from html import unescape
 
 import pytest
 from aiohttp import ClientResponse
 from sqlmodel import select
 
-from telemed.accounts.models import Person
 from telemed.accounts.permissions import Actor, Role
 from telemed.accounts.service import Accounts
 from telemed.core.clock import FakeClock
 from telemed.core.db import Database, UnitOfWork
 from telemed.facilities.models import Facility
 from telemed.training.models import TransferLog, TransferState
-from telemed.training.rotations.models import Rotation
 from tests.conftest import Client
 from tests.factories import Factory
 from tests.people import PASSWORD, code_at, give_password, give_second_factor
+from tests.web.forms import faults, value_of
 
 SignIn = Callable[[Actor], Awaitable[Client]]
 SCRIPT = {"Sec-Fetch-Mode": "cors", "Accept": "application/json"}
 
 
-def faults(page: str) -> dict[str, str]:
-    """Field to sentence of the summary of a page."""
-    return {
-        field: unescape(text) for field, text in re.findall(r'href="#f-([\w-]+)">([^<]+)</a>', page)
-    }
-
-
-def value_of(page: str, name: str) -> str | None:
-    field = re.search(rf'<input[^>]*name="{name}"[^>]*?value="([^"]*)"', page)
-    return unescape(field[1]) if field else None
-
-
-async def rows(database: Database) -> tuple[list[Rotation], list[TransferLog]]:
+async def logs(database: Database) -> list[TransferLog]:
     async with database.read() as work:
-        return (
-            list(await work.session.exec(select(Rotation))),
-            list(await work.session.exec(select(TransferLog))),
-        )
-
-
-# --- rotations -------------------------------------------------------------------------------
-
-
-@dataclass
-class Office:
-    """A coordinator's browser and a decision to register."""
-
-    browser: Client
-    station: Facility
-    person: Person
-    form: dict[str, str]
-
-
-@pytest.fixture
-async def office(make: Factory, signed_in: SignIn) -> Office:
-    station = await make.facility(name="Trạm Y tế Mường Phăng")
-    person = await make.person(Role.ROTATED_DOCTOR, full_name="Quàng Thị Ngọc")
-    browser = await signed_in(await make.actor(Role.COORDINATOR))
-    form = {
-        "decision_number": "123/QĐ-SYT",
-        "decision_date": "15/11/2026",
-        "person": str(person.id),
-        "station": str(station.id),
-        "starts_on": "20/11/2026",
-        "ends_on": "28/02/2027",
-        "tasks": "Siêu âm tim cấp cứu",
-    }
-    return Office(browser, station, person, form)
-
-
-async def test_a_decision_is_registered_and_stands_on_the_board(office: Office) -> None:
-    saved = await office.browser.post("/training/rotations/new", data=office.form)
-    page = await saved.text()
-    assert saved.status == 200
-    for words in ("Đã lưu đợt luân phiên", "123/QĐ-SYT", "15/11/2026", "Quàng Thị Ngọc"):
-        assert words in page
-    board = await (await office.browser.get("/training/rotations")).text()
-    assert "Quàng Thị Ngọc" in board
-    assert "Đến 28/02/2027" in board
-
-
-@pytest.mark.parametrize(
-    ("changes", "field", "sentence"),
-    [
-        ({"decision_number": ""}, "decision_number", "Chưa ghi mục này"),
-        ({"starts_on": "31/02/2026"}, "starts_on", "Ngày ghi như 29/11/2026"),
-        ({"starts_on": "01/01/0001"}, "starts_on", "Năm phải từ 1900 đến 2100"),
-        ({"ends_on": "19/11/2026"}, "ends_on", "Ngày về phải sau ngày đi"),
-        ({"decision_date": "21/11/2026"}, "decision_date", "Quyết định phải có trước ngày đi"),
-        ({"person": "999999"}, "person", "Chọn một người trong danh sách"),
-        ({"person": str(2**31)}, "person", f"Phải từ {2**31 - 1} trở xuống"),
-        ({"station": "999999"}, "station", "Chọn một trạm trong danh sách"),
-        ({"specialty": "999999"}, "specialty", "Chọn một trong các giá trị có sẵn"),
-        ({"tasks": "a" * 2001}, "tasks", "Dài quá 2000 ký tự"),
-    ],
-)
-async def test_what_is_wrong_is_said_at_its_field_and_the_rest_stays(
-    office: Office, database: Database, changes: dict[str, str], field: str, sentence: str
-) -> None:
-    refused = await office.browser.post("/training/rotations/new", data=office.form | changes)
-    page = await refused.text()
-    assert refused.status == 422
-    assert faults(page) == {field: sentence}
-    assert value_of(page, "decision_number") == (office.form | changes)["decision_number"]
-    assert (await rows(database))[0] == []
-
-
-async def test_a_second_place_on_one_day_is_refused_in_the_form(office: Office) -> None:
-    await office.browser.post("/training/rotations/new", data=office.form)
-    again = office.form | {"decision_number": "124/QĐ-SYT"}
-    refused = await office.browser.post("/training/rotations/new", data=again)
-    page = await refused.text()
-    assert faults(page) == {"starts_on": "Người này đã được cử đi nơi khác trong những ngày đó"}
-    assert value_of(page, "decision_number") == "124/QĐ-SYT"
-
-
-async def test_a_decision_is_corrected_and_a_stale_correction_is_told(
-    office: Office, database: Database
-) -> None:
-    await office.browser.post("/training/rotations/new", data=office.form)
-    ((rotation,), _) = await rows(database)
-    path = f"/training/rotations/{rotation.uid}/edit"
-    page = await (await office.browser.get(path)).text()
-    assert value_of(page, "starts_on") == "20/11/2026"
-    revision = value_of(page, "revision") or ""
-    form = office.form | {"revision": revision, "ends_on": "31/03/2027"}
-    assert (await office.browser.post(path, data=form)).status == 200
-    stale = await office.browser.post(path, data=form | {"tasks": "Bản cũ"})
-    page = await stale.text()
-    assert stale.status == 422
-    assert list(faults(page)) == ["revision"]
-    assert "Bản cũ" in page
-    form |= {"revision": value_of(page, "revision") or "", "tasks": "Bản cũ"}
-    assert (await office.browser.post(path, data=form)).status == 200
-    ((rotation,), _) = await rows(database)
-    assert (rotation.tasks, rotation.ends_on.isoformat()) == ("Bản cũ", "2027-03-31")
-
-
-@pytest.mark.parametrize(
-    ("role", "reads"),
-    [(Role.COMMUNE_DOCTOR, 200), (Role.TRAINER, 200), (Role.ADMINISTRATOR, 403)],
-)
-async def test_others_read_the_register_at_most(
-    office: Office, make: Factory, signed_in: SignIn, role: Role, reads: int
-) -> None:
-    browser = await signed_in(await make.actor(role))
-    page = await browser.get("/training/rotations")
-    assert page.status == reads
-    assert "/training/rotations/new" not in await page.text()
-    assert (await browser.get("/training/rotations/new")).status == 403
-    assert (await browser.post("/training/rotations/new", data=office.form)).status == 403
+        return list((await work.session.exec(select(TransferLog))).all())
 
 
 # --- transfer logs ---------------------------------------------------------------------------
@@ -230,7 +100,7 @@ async def test_a_session_is_logged_signed_countersigned_and_found(
     trainer = await signed_in(await make.actor(Role.TRAINER))
     found = await (await trainer.get("/training/sessions?q=sieu+am&state=complete")).text()
     assert f'href="{path}"' in found
-    (_, (log,)) = await rows(database)
+    (log,) = await logs(database)
     assert (log.state, log.observed, log.assisted) == (TransferState.COMPLETE, 3, 0)
     hours = log.ends_at - log.starts_at
     assert (hours, log.starts_at.isoformat()) == (
@@ -272,7 +142,7 @@ async def test_a_wrong_log_is_shown_again_as_it_was_typed(
     assert faults(page) == {field: sentence}
     assert "Đặt đầu dò đúng" in page
     assert value_of(page, "day") == (lesson.form | changes)["day"]
-    assert (await rows(database))[1] == []
+    assert await logs(database) == []
 
 
 @pytest.mark.parametrize("code", ["1.1", "18.2", "28.9999", "BS_2.114", ""])
@@ -282,7 +152,7 @@ async def test_codes_of_the_national_list_are_taken(lesson: Lesson, code: str) -
 
 async def test_a_session_may_last_until_midnight(lesson: Lesson, database: Database) -> None:
     await lesson.write(start="22:00", end="24:00")
-    (_, (log,)) = await rows(database)
+    (log,) = await logs(database)
     assert log.ends_at - log.starts_at == timedelta(hours=2)
 
 
@@ -299,7 +169,7 @@ async def test_a_draft_is_changed_and_a_stale_change_is_told(
     page = await stale.text()
     assert (stale.status, list(faults(page))) == (422, ["revision"])
     assert "Bản cũ" in page
-    (_, (log,)) = await rows(database)
+    (log,) = await logs(database)
     assert (log.technique_name, log.evaluation) == ("Đặt nội khí quản", "Đặt đầu dò đúng")
 
 
@@ -314,7 +184,7 @@ async def test_nobody_signs_a_draft_they_did_not_see(lesson: Lesson, database: D
     assert (refused.status, list(faults(page))) == (422, ["revision"])
     assert "Đặt nội khí quản" in page
     assert value_of(page, "revision") not in {None, seen}
-    (_, (log,)) = await rows(database)
+    (log,) = await logs(database)
     assert (log.state, log.record_uid) == (TransferState.DRAFT, None)
 
 
@@ -330,7 +200,7 @@ async def test_nobody_signs_without_showing_who_they_are(
     ):
         refused = await lesson.teacher.post(f"{path}/sign", data=form)
         assert (refused.status, list(faults(await refused.text()))) == (422, [field])
-    (_, (log,)) = await rows(database)
+    (log,) = await logs(database)
     assert log.state is TransferState.DRAFT
 
 

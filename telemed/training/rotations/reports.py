@@ -51,11 +51,12 @@ class Week:
     monday: date
     text: str
     is_excused: bool
+    is_over: bool
     may_write: bool
 
     @property
-    def is_missing(self) -> bool:
-        """It is over, was worked, and nobody wrote of it."""
+    def is_unwritten(self) -> bool:
+        """It was worked, at least in part, and nobody has written of it."""
         return not self.text and not self.is_excused
 
 
@@ -77,7 +78,7 @@ class OpenRotation:
     @property
     def week_to_write(self) -> Week | None:
         """The oldest week that may still be written and is not."""
-        open_weeks = [week for week in reversed(self.weeks) if week.may_write and week.is_missing]
+        open_weeks = [week for week in reversed(self.weeks) if week.may_write and week.is_unwritten]
         return open_weeks[0] if open_weeks else None
 
 
@@ -116,6 +117,7 @@ async def _weeks(
             monday=monday,
             text=written[monday].text if monday in written else "",
             is_excused=is_excused(monday, row.span, leaves),
+            is_over=monday + WEEK <= today,
             may_write=_may_write(monday, today),
         )
         for monday in reversed(list(mondays(row.span)))
