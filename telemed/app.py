@@ -103,6 +103,7 @@ from telemed.sessions.recording.views import routes as recording_routes
 from telemed.sessions.views import routes as session_routes
 from telemed.signaling.forwarder import Relay
 from telemed.signaling.server import Signaling
+from telemed.training.techniques.views import routes as technique_routes
 from telemed.training.transfer_views import routes as transfer_routes
 from telemed.training.views import routes as rotation_routes
 from telemed.web.assets import Assets
@@ -272,6 +273,7 @@ ROOMS: tuple[Routes, ...] = (
     minutes_routes,
     print_routes,
     rotation_routes,
+    technique_routes,
     transfer_routes,
     history_routes,
     showcase_routes,

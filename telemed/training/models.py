@@ -84,7 +84,7 @@ class TransferLog(SQLModel, table=True):
     station_id: int = Field(foreign_key="facility.id", index=True)
     session_id: int | None = Field(default=None, foreign_key="live_session.id")
     technique_code: str = Field(default="", max_length=12, index=True)
-    technique_name: str = Field(max_length=200)
+    technique_name: str = Field(max_length=300)
     type: TransferType = Field(sa_type=ValueEnum(TransferType))
     place: TransferPlace = Field(sa_type=ValueEnum(TransferPlace))
     starts_at: datetime = Field(sa_type=UtcDateTime, index=True)

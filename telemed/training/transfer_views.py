@@ -21,6 +21,7 @@ from telemed.scheduling.availability import parse_clock
 from telemed.training import transfers
 from telemed.training.models import TransferPart, TransferPlace, TransferState, TransferType
 from telemed.training.repository import LogFilter, list_people, station_trainees
+from telemed.training.techniques.rules import CODE_PATTERN, LONGEST_NAME
 from telemed.training.transfers import MOST_CASES, TRAINERS, OpenLog, TransferInput
 from telemed.web.formats import format_date, format_time
 from telemed.web.parsing import Body, Day, RowKey, Secret, read_form, read_query
@@ -31,8 +32,6 @@ routes = Routes()
 add_notices({"transfer_saved": N_("Máy chủ đã nhận nhật ký, chưa ký")})
 add_notices({"transfer_signed": N_("Đã ký nhật ký chuyển giao")})
 add_notices({"addendum_signed": N_("Đã ký bản bổ sung")})
-# Circular 23/2024: chapter.number, with BS_ for the supplementary list.
-TECHNIQUE_CODE = r"^(BS_)?([1-9]|1[0-9]|2[0-8])\.[0-9]{1,4}$"
 
 
 def _clock(text: object) -> object:
@@ -50,8 +49,8 @@ class LogForm(Body):
     """One session as typed."""
 
     station: RowKey
-    technique_code: Annotated[str, Field(pattern=TECHNIQUE_CODE)] | None = None
-    technique_name: Annotated[str, Field(min_length=2, max_length=200)]
+    technique_code: Annotated[str, Field(pattern=CODE_PATTERN)] | None = None
+    technique_name: Annotated[str, Field(min_length=2, max_length=LONGEST_NAME)]
     type: TransferType
     place: TransferPlace
     day: Day

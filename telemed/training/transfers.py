@@ -44,6 +44,8 @@ TRAINERS = (Role.ROTATED_DOCTOR, Role.TRAINER)
 LONGEST_HOURS = 12
 MOST_CASES = 200
 MOST_MEMBERS = 30
+# The title of a meeting is shorter than the longest name of a technique.
+_LONGEST_TITLE = 200
 
 
 @dataclass(frozen=True)
@@ -362,7 +364,7 @@ async def start_session(work: UnitOfWork, actor: Actor, uid: str) -> LiveSession
     session = await open_for_transfer(
         work,
         actor,
-        title=log.technique_name,
+        title=log.technique_name[:_LONGEST_TITLE],
         station_id=log.station_id,
         members=list(members.items()),
     )
