@@ -103,6 +103,7 @@ from telemed.sessions.recording.views import routes as recording_routes
 from telemed.sessions.views import routes as session_routes
 from telemed.signaling.forwarder import Relay
 from telemed.signaling.server import Signaling
+from telemed.training.packages.views import routes as package_routes
 from telemed.training.techniques.views import routes as technique_routes
 from telemed.training.transfer_views import routes as transfer_routes
 from telemed.training.views import routes as rotation_routes
@@ -273,6 +274,7 @@ ROOMS: tuple[Routes, ...] = (
     minutes_routes,
     print_routes,
     rotation_routes,
+    package_routes,
     technique_routes,
     transfer_routes,
     history_routes,

@@ -72,6 +72,7 @@ class AuditTag(StrEnum):
     ROTATION_CHANGE = "rotation:change"
     TRANSFER_READ = "transfer:read"
     TRANSFER_WRITE = "transfer:write"
+    PACKAGE_CHANGE = "package:change"
     HISTORY_SEARCH = "history:search"
     HISTORY_READ = "history:read"
     AUDIT_READ = "audit:read"

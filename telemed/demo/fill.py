@@ -28,6 +28,7 @@ from telemed.demo.duty import make_shifts
 from telemed.demo.ledger import Ledger
 from telemed.demo.links import make_looks
 from telemed.demo.outcomes import make_outcomes
+from telemed.demo.packages import write_packages
 from telemed.demo.pictures import draw_all
 from telemed.demo.plan import make_plan
 from telemed.demo.rights import make_requests
@@ -176,7 +177,8 @@ async def _tell(work: UnitOfWork, world: World) -> Casting:
     await write_stories(work, casting.stories)
     placements = make_placements(world)
     await write_placements(work, placements)
-    await write_transfers(work, make_transfers(world, placements))
+    packages = await write_packages(work, world)
+    await write_transfers(work, make_transfers(world, placements, packages))
     await add_all(work, [*_hours(world.cast), *_counters(world), *make_looks(world)])
     await add_all(work, make_shifts(world))
     consults = [story.consult for story in casting.stories]

@@ -39,6 +39,7 @@ _MODELS = (
     "telemed.sessions.prints.models",
     "telemed.sessions.recording.models",
     "telemed.training.models",
+    "telemed.training.packages.models",
     "telemed.training.techniques.models",
 )
 

@@ -83,6 +83,7 @@ class TransferLog(SQLModel, table=True):
     author_id: int = Field(foreign_key="person.id", index=True)
     station_id: int = Field(foreign_key="facility.id", index=True)
     session_id: int | None = Field(default=None, foreign_key="live_session.id")
+    package_id: int | None = Field(default=None, foreign_key="transfer_package.id", index=True)
     technique_code: str = Field(default="", max_length=12, index=True)
     technique_name: str = Field(max_length=300)
     type: TransferType = Field(sa_type=ValueEnum(TransferType))
