@@ -12,7 +12,6 @@ from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.db import UnitOfWork
 from telemed.demo.world import World
-from telemed.demo.writing import add_all
 from telemed.facilities.models import Facility, FacilityKind
 from telemed.training.packages.models import PackageStation, PackageTechnique, TransferPackage
 from telemed.training.packages.service import term_of
@@ -107,9 +106,11 @@ async def write_packages(work: UnitOfWork, world: World) -> list[RunningPackage]
             created_by_id=coordinator.id,
             created_at=signed_at,
         )
-        await add_all(work, [package])
+        work.session.add(package)
+        await work.session.flush()
         stations = list(world.stations)[: plan.stations]
-        await add_all(work, await _belongings(work, package, plan, stations))
+        work.session.add_all(await _belongings(work, package, plan, stations))
+        await work.session.flush()
         tag, number = AuditTag.PACKAGE_CHANGE, plan.number
         world.ledger.note(signed_at, tag, coordinator, package.uid, act="create", number=number)
         made.append(RunningPackage(package, frozenset(stations), plan.sessions))
