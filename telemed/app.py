@@ -103,9 +103,11 @@ from telemed.sessions.recording.views import routes as recording_routes
 from telemed.sessions.views import routes as session_routes
 from telemed.signaling.forwarder import Relay
 from telemed.signaling.server import Signaling
+from telemed.training.packages.views import routes as package_routes
 from telemed.training.rotations.import_views import routes as rotation_import_routes
 from telemed.training.rotations.report_views import routes as rotation_report_routes
 from telemed.training.rotations.views import routes as rotation_routes
+from telemed.training.techniques.views import routes as technique_routes
 from telemed.training.transfer_views import routes as transfer_routes
 from telemed.web.assets import Assets
 from telemed.web.health import routes as health_routes
@@ -276,6 +278,8 @@ ROOMS: tuple[Routes, ...] = (
     rotation_routes,
     rotation_report_routes,
     rotation_import_routes,
+    package_routes,
+    technique_routes,
     transfer_routes,
     history_routes,
     showcase_routes,

@@ -56,6 +56,8 @@ FUNCTIONS = {
     Action.TRANSFER_READ: "CRSTO",
     Action.TRANSFER_WRITE: "RT",
     Action.TRANSFER_SIGN: "CRSTO",
+    Action.PACKAGE_READ: "CRSTO",
+    Action.PACKAGE_WRITE: "TO",
     Action.HISTORY_SEARCH: "CRST",
     Action.PEOPLE_READ: "OA",
     Action.PEOPLE_WRITE: "A",

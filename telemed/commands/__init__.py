@@ -9,6 +9,7 @@ from telemed.commands.check import CHECK_CONFIG, VERIFY_AUDIT
 from telemed.commands.demo import DEMO
 from telemed.commands.icd import ICD
 from telemed.commands.serve import MIGRATE, SERVE
+from telemed.commands.techniques import TECHNIQUES
 from telemed.commands.user import USER
 
 COMMANDS: tuple[Command, ...] = (
@@ -17,6 +18,7 @@ COMMANDS: tuple[Command, ...] = (
     DEMO,
     USER,
     ICD,
+    TECHNIQUES,
     BACKUP,
     RESTORE,
     CHECK_CONFIG,

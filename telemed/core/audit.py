@@ -74,6 +74,7 @@ class AuditTag(StrEnum):
     DECISION_FILE = "decision:file"
     TRANSFER_READ = "transfer:read"
     TRANSFER_WRITE = "transfer:write"
+    PACKAGE_CHANGE = "package:change"
     HISTORY_SEARCH = "history:search"
     HISTORY_READ = "history:read"
     AUDIT_READ = "audit:read"

@@ -28,10 +28,11 @@ from telemed.demo.duty import make_shifts
 from telemed.demo.ledger import Ledger
 from telemed.demo.links import make_looks
 from telemed.demo.outcomes import make_outcomes
+from telemed.demo.packages import write_packages
 from telemed.demo.pictures import draw_all
 from telemed.demo.plan import make_plan
 from telemed.demo.rights import make_requests
-from telemed.demo.texts import Part, Texts, read_texts
+from telemed.demo.texts import FOLDER, Part, Texts, read_texts
 from telemed.demo.training import make_placements, make_transfers
 from telemed.demo.world import WEEK, Diary, World
 from telemed.demo.writing import add_all, write_placements, write_stories, write_transfers
@@ -41,6 +42,7 @@ from telemed.imaging.previews import Previewer
 from telemed.imaging.service import Arrival, take_in
 from telemed.imaging.storage import DirectoryStorage
 from telemed.scheduling.models import WeeklyHours
+from telemed.training.techniques.service import import_file
 
 SEED = 2026
 PICTURE_LIMIT_BYTES = 4 * 1024 * 1024
@@ -164,6 +166,7 @@ async def _codes(work: UnitOfWork, texts: Texts) -> dict[str, IcdChoice]:
 async def _tell(work: UnitOfWork, world: World) -> Casting:
     """Everything that happened in the province."""
     await write_contracts(work, world)
+    await import_file(work, FOLDER / "techniques.csv")
     casting = Casting(world)
     plan = make_plan(world.now, world.texts, world.chance)
     begun = [(slot, casting.choose_patient(slot)) for slot in plan]
@@ -174,7 +177,8 @@ async def _tell(work: UnitOfWork, world: World) -> Casting:
     await write_stories(work, casting.stories)
     placements = make_placements(world)
     await write_placements(work, placements)
-    await write_transfers(work, make_transfers(world, placements))
+    packages = await write_packages(work, world)
+    await write_transfers(work, make_transfers(world, placements, packages))
     await add_all(work, [*_hours(world.cast), *_counters(world), *make_looks(world)])
     await add_all(work, make_shifts(world))
     consults = [story.consult for story in casting.stories]

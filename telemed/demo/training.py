@@ -12,6 +12,7 @@ from telemed.core.audit import AuditTag
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.records import RecordKind, Signature, SignedRecord
 from telemed.demo.meetings import Room, Stays
+from telemed.demo.packages import RunningPackage
 from telemed.demo.signatures import signature, signed_record
 from telemed.demo.texts import Technique
 from telemed.demo.world import World
@@ -26,9 +27,11 @@ from telemed.training.models import (
     TransferState,
     TransferType,
 )
+from telemed.training.packages.models import TransferPackage
 from telemed.training.rotations.models import Rotation, RotationWeek, SecondmentDecision
 from telemed.training.rotations.rules import Span, mondays
-from telemed.training.transfers import TransferInput, fixed_content, log_columns
+from telemed.training.transfer_input import TransferInput, log_columns
+from telemed.training.transfers import fixed_content
 
 ROTATIONS = 20
 STATES = (
@@ -139,14 +142,17 @@ def _at(day: date, hour: int) -> datetime:
     return datetime.combine(day, time(hour), LOCAL_ZONE).astimezone(UTC)
 
 
-def make_transfers(world: World, placements: Sequence[Placement]) -> list[Transfer]:
+def make_transfers(
+    world: World, placements: Sequence[Placement], packages: Sequence[RunningPackage]
+) -> list[Transfer]:
     """Thirty logs of every state, taught where their trainers have been sent, or by video."""
     here = [each for each in placements if each.rotation.starts_on <= _today(world)]
     transfers = []
     for number, state in enumerate(STATES):
         # The station that is shown has something to sign and something to read.
         place = here[0] if number % 6 in {0, 5} else here[number % len(here)]
-        transfers.append(_transfer(world, place, world.texts.techniques[number % 10], state))
+        technique = world.texts.techniques[number % 10]
+        transfers.append(_transfer(world, place, technique, state, packages))
     return sorted(transfers, key=lambda each: each.log.created_at)
 
 
@@ -155,15 +161,23 @@ def _today(world: World) -> date:
 
 
 def _transfer(
-    world: World, place: Placement, technique: Technique, state: TransferState
+    world: World,
+    place: Placement,
+    technique: Technique,
+    state: TransferState,
+    packages: Sequence[RunningPackage],
 ) -> Transfer:
     is_remote = technique.type is TransferType.TELE_GUIDED
     author = world.cast.trainer if is_remote else place.person
     trainee = world.cast.doctors[place.station.id or 0]
     starts_at = _session_day(world, place, state)
     ends_at = starts_at + timedelta(minutes=world.chance.choice((60, 90, 120, 150)))
+    station_id = place.station.id or 0
+    held_under = (p.package for p in packages if p.covers(station_id, technique.name, starts_at))
+    package = next(held_under, None)
     given = TransferInput(
-        station_id=place.station.id or 0,
+        station_id=station_id,
+        package_id=package.id if package else None,
         technique_name=technique.name,
         type=technique.type,
         place=TransferPlace.LIVE_SESSION if is_remote else TransferPlace.ON_SITE,
@@ -191,7 +205,7 @@ def _transfer(
     if is_remote:
         _meet(world, transfer, author, trainee)
     world.ledger.note(log.created_at, AuditTag.TRANSFER_WRITE, author, _subject(log))
-    _sign(world, transfer, (author, trainee), place.station)
+    _sign(world, transfer, (author, trainee), place.station, package)
     return transfer
 
 
@@ -221,7 +235,11 @@ def _meet(world: World, transfer: Transfer, trainer: Actor, trainee: Actor) -> N
 
 
 def _sign(
-    world: World, transfer: Transfer, signers: tuple[Actor, Actor], station: Facility
+    world: World,
+    transfer: Transfer,
+    signers: tuple[Actor, Actor],
+    station: Facility,
+    package: TransferPackage | None,
 ) -> None:
     log = transfer.log
     if log.state is TransferState.DRAFT:
@@ -232,7 +250,7 @@ def _sign(
         (member, world.cast.people[member.person_id])
         for member in sorted(transfer.members, key=lambda each: each.part, reverse=True)
     ]
-    content = fixed_content(log, station, people)
+    content = fixed_content(log, station, people, package=package)
     record = signed_record(RecordKind.TRANSFER_LOG, _subject(log), signers[0], content, at)
     log.record_uid = record.uid
     evidence = []

@@ -40,6 +40,8 @@ _MODELS = (
     "telemed.sessions.recording.models",
     "telemed.training.models",
     "telemed.training.rotations.models",
+    "telemed.training.packages.models",
+    "telemed.training.techniques.models",
 )
 
 

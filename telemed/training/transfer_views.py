@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -20,10 +21,13 @@ from telemed.keys import ACCOUNTS, WORK, signed_in
 from telemed.scheduling.availability import parse_clock
 from telemed.training import transfers
 from telemed.training.models import TransferPart, TransferPlace, TransferState, TransferType
+from telemed.training.packages.service import list_running
 from telemed.training.repository import LogFilter, list_people, station_trainees
-from telemed.training.transfers import MOST_CASES, TRAINERS, OpenLog, TransferInput
-from telemed.web.formats import format_date, format_time
-from telemed.web.parsing import Body, Day, RowKey, Secret, read_form, read_query
+from telemed.training.techniques.rules import CODE_PATTERN, LONGEST_NAME
+from telemed.training.transfer_input import MOST_CASES, TRAINERS, TransferInput
+from telemed.training.transfers import OpenLog
+from telemed.web.formats import format_date, format_time, local
+from telemed.web.parsing import Body, Day, RowKey, Secret, local_day, read_form, read_query
 from telemed.web.rendering import add_notices, invalid_page, page, see_other
 from telemed.web.routing import Routes, Values
 
@@ -31,8 +35,6 @@ routes = Routes()
 add_notices({"transfer_saved": N_("Máy chủ đã nhận nhật ký, chưa ký")})
 add_notices({"transfer_signed": N_("Đã ký nhật ký chuyển giao")})
 add_notices({"addendum_signed": N_("Đã ký bản bổ sung")})
-# Circular 23/2024: chapter.number, with BS_ for the supplementary list.
-TECHNIQUE_CODE = r"^(BS_)?([1-9]|1[0-9]|2[0-8])\.[0-9]{1,4}$"
 
 
 def _clock(text: object) -> object:
@@ -50,8 +52,8 @@ class LogForm(Body):
     """One session as typed."""
 
     station: RowKey
-    technique_code: Annotated[str, Field(pattern=TECHNIQUE_CODE)] | None = None
-    technique_name: Annotated[str, Field(min_length=2, max_length=200)]
+    technique_code: Annotated[str, Field(pattern=CODE_PATTERN)] | None = None
+    technique_name: Annotated[str, Field(min_length=2, max_length=LONGEST_NAME)]
     type: TransferType
     place: TransferPlace
     day: Day
@@ -64,6 +66,7 @@ class LogForm(Body):
     performed: Cases = 0
     evaluation: Annotated[str, Field(max_length=2000)] = ""
     incidents: Annotated[str, Field(max_length=2000)] = ""
+    package: RowKey | None = None
     revision: Annotated[int, Field(ge=0)] = 0
 
 
@@ -115,10 +118,11 @@ def _given(form: LogForm) -> TransferInput:
         performed=form.performed,
         evaluation=form.evaluation,
         incidents=form.incidents,
+        package_id=form.package,
     )
 
 
-async def _choices(request: web.Request, station_id: int | None) -> dict[str, Any]:
+async def _choices(request: web.Request, station_id: int | None, day: object) -> dict[str, Any]:
     work, actor = request[WORK], signed_in(request)
     stations = await list_stations(work)
     if not actor.has(Role.TRAINER):
@@ -130,7 +134,21 @@ async def _choices(request: web.Request, station_id: int | None) -> dict[str, An
         "station_id": station_id,
         "trainers": [(each.id, f"{each.title} {each.full_name}".strip()) for each in trainers],
         "trainees": [(each.id, f"{each.title} {each.full_name}".strip()) for each in trainees],
+        "packages": await _packages(request, station_id, day),
     }
+
+
+async def _packages(
+    request: web.Request, station_id: int | None, day: object
+) -> list[tuple[int | None, str]]:
+    """What runs at the station today, or ran on the day that is written in the form."""
+    work, days = request[WORK], [local(request[WORK].now()).date()]
+    with suppress(ValueError):
+        days.append(date.fromisoformat(str(local_day(day))))
+    running = [each for when in days for each in await list_running(work, station_id or 0, when)]
+    return [
+        (key, words) for key, words in {p.id: f"{p.number} – {p.title}" for p in running}.items()
+    ]
 
 
 def _number(text: object) -> int | None:
@@ -167,7 +185,7 @@ async def _form_again(request: web.Request, error: Invalid, values: Values) -> w
     station_id = _number(values.get("station"))
     work, uid = request[WORK], request.match_info.get("uid")
     opened = await transfers.open_log(work, signed_in(request), uid) if uid else None
-    context = {"values": values, **await _choices(request, station_id)}
+    context = {"values": values, **await _choices(request, station_id, values.get("day"))}
     context["revision"] = opened.log.revision if opened else 0
     return invalid_page(request, "training/transfer_form.html", error, **context)
 
@@ -178,8 +196,9 @@ async def new(request: web.Request) -> web.Response:
     actor = signed_in(request)
     station_id = _number(request.query.get("station")) or actor.posted_station_id
     values = {"trainers": [str(actor.id)], "station": station_id, **_today(request)}
+    values["package"] = _number(request.query.get("package"))
     context: dict[str, Any] = {"values": values, "errors": {}, "revision": 0}
-    context |= await _choices(request, station_id)
+    context |= await _choices(request, station_id, values["day"])
     return page(request, "training/transfer_form.html", **context)
 
 
@@ -206,6 +225,7 @@ def _values(opened: OpenLog) -> dict[str, Any]:
         "type": log.type.value,
         "place": log.place.value,
         "station": log.station_id,
+        "package": log.package_id,
         "day": format_date(log.starts_at),
         "start": format_time(log.starts_at),
         "end": format_time(log.ends_at),
@@ -220,7 +240,7 @@ async def edit(request: web.Request) -> web.Response:
     opened = await transfers.open_log(request[WORK], signed_in(request), request.match_info["uid"])
     values = _values(opened)
     context: dict[str, Any] = {"values": values, "errors": {}, "revision": opened.log.revision}
-    context |= await _choices(request, opened.log.station_id)
+    context |= await _choices(request, opened.log.station_id, values["day"])
     return page(request, "training/transfer_form.html", **context)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete
@@ -16,10 +15,9 @@ from telemed.accounts.permissions import Action, Actor, Role, TransferFacts, req
 from telemed.core import records
 from telemed.core.audit import AuditTag
 from telemed.core.db import UnitOfWork
-from telemed.core.errors import N_, Conflict, FieldError, Invalid, Missing
+from telemed.core.errors import N_, Conflict, Invalid, Missing
 from telemed.core.records import RecordKind, SignatureMethod, SignedRecord
-from telemed.core.text import fold
-from telemed.facilities.models import Facility, FacilityKind
+from telemed.facilities.models import Facility
 from telemed.sessions.models import LiveSession, ParticipantRole
 from telemed.sessions.opening import call_for_transfer, open_for_transfer
 from telemed.training.models import (
@@ -28,42 +26,13 @@ from telemed.training.models import (
     TransferPart,
     TransferPlace,
     TransferState,
-    TransferType,
 )
-from telemed.training.repository import (
-    PAGE,
-    LogFilter,
-    find_log,
-    list_logs,
-    list_members,
-    list_people,
-    station_trainees,
-)
+from telemed.training.packages.models import TransferPackage
+from telemed.training.repository import PAGE, LogFilter, find_log, list_logs, list_members
+from telemed.training.transfer_input import TransferInput, check_input, log_columns
 
-TRAINERS = (Role.ROTATED_DOCTOR, Role.TRAINER)
-LONGEST_HOURS = 12
-MOST_CASES = 200
-MOST_MEMBERS = 30
-
-
-@dataclass(frozen=True)
-class TransferInput:
-    """One session as its author describes it. Case counts by level: watched, helped, did."""
-
-    station_id: int
-    technique_name: str
-    type: TransferType
-    place: TransferPlace
-    starts_at: datetime
-    ends_at: datetime
-    trainer_ids: Sequence[int]
-    trainee_ids: Sequence[int]
-    technique_code: str = ""
-    observed: int = 0
-    assisted: int = 0
-    performed: int = 0
-    evaluation: str = ""
-    incidents: str = ""
+# The title of a meeting is shorter than the longest name of a technique.
+_LONGEST_TITLE = 200
 
 
 @dataclass(frozen=True)
@@ -78,6 +47,7 @@ class OpenLog:
     may_edit: bool
     may_sign: bool
     session: LiveSession | None = None
+    package: TransferPackage | None = None
     addenda: Sequence[SignedRecord] = field(default_factory=tuple)
 
 
@@ -113,7 +83,7 @@ async def _get(
 async def start(work: UnitOfWork, actor: Actor, given: TransferInput) -> TransferLog:
     """A new log, not signed yet. Raises Invalid."""
     require(actor, Action.TRANSFER_WRITE)
-    station = await _check(work, actor, given)
+    station = await check_input(work, actor, given)
     columns = log_columns(given, station)
     log = TransferLog(author_id=actor.id, created_at=work.now(), **columns)
     return await _keep(work, actor, log, given)
@@ -130,7 +100,7 @@ async def change(
     if log.revision != revision:
         text = N_("Nội dung vừa được người khác đổi. Lưu lần nữa sẽ thay bản đó.")
         raise Invalid("changed_meanwhile", text, field="revision")
-    for name, value in log_columns(given, await _check(work, actor, given)).items():
+    for name, value in log_columns(given, await check_input(work, actor, given)).items():
         setattr(log, name, value)
     # Other people in it make another log of it too.
     flag_modified(log, "search_text")
@@ -152,66 +122,6 @@ async def _keep(
     await _set_members(work, log, given)
     work.audit(AuditTag.TRANSFER_WRITE, actor, _subject(log))
     return log
-
-
-async def _check(work: UnitOfWork, actor: Actor, given: TransferInput) -> Facility:
-    faults: list[FieldError] = []
-    station = await work.session.get(Facility, given.station_id)
-    own = actor.posted_station_id
-    may_choose = actor.has(Role.TRAINER) or given.station_id == own
-    if station is None or station.kind is not FacilityKind.STATION or not may_choose:
-        faults.append(FieldError("station", "station_unknown", N_("Chọn trạm bạn đang dạy")))
-    hours = (given.ends_at - given.starts_at).total_seconds() / 3600
-    if hours <= 0:
-        text = N_("Giờ kết thúc phải sau giờ bắt đầu")
-        faults.append(FieldError("end", "times_reversed", text))
-    elif hours > LONGEST_HOURS:
-        text = N_("Một buổi dài nhất {most} giờ")
-        faults.append(FieldError("end", "too_long", text, {"most": LONGEST_HOURS}))
-    elif given.starts_at > work.now():
-        text = N_("Chỉ ghi buổi đã diễn ra")
-        faults.append(FieldError("start", "in_future", text))
-    faults += await _check_people(work, given)
-    if faults or station is None:
-        raise Invalid.of(faults)
-    return station
-
-
-async def _check_people(work: UnitOfWork, given: TransferInput) -> list[FieldError]:
-    staff = {person.id for person in await station_trainees(work, given.station_id)}
-    faults = []
-    if not given.trainee_ids or not staff.issuperset(given.trainee_ids):
-        text = N_("Chọn ít nhất một người học của trạm")
-        faults.append(FieldError("trainees", "trainees_missing", text))
-    teachers = {person.id for person in await list_people(work, TRAINERS)}
-    is_taught = bool(given.trainer_ids) and teachers.issuperset(given.trainer_ids)
-    if not is_taught or set(given.trainer_ids) & set(given.trainee_ids):
-        text = N_("Chọn ít nhất một người dạy, khác người học")
-        faults.append(FieldError("trainers", "trainers_missing", text))
-    if len(given.trainee_ids) + len(given.trainer_ids) > MOST_MEMBERS:
-        text = N_("Một buổi nhiều nhất {most} người")
-        faults.append(FieldError("trainees", "too_many", text, {"most": MOST_MEMBERS}))
-    return faults
-
-
-def log_columns(given: TransferInput, station: Facility) -> dict[str, Any]:
-    """The columns of a log as it was written."""
-    words = [given.technique_code, given.technique_name, given.evaluation, station.name]
-    return {
-        "station_id": given.station_id,
-        "technique_code": given.technique_code,
-        "technique_name": given.technique_name,
-        "type": given.type,
-        "place": given.place,
-        "starts_at": given.starts_at,
-        "ends_at": given.ends_at,
-        "observed": given.observed,
-        "assisted": given.assisted,
-        "performed": given.performed,
-        "evaluation": given.evaluation,
-        "incidents": given.incidents,
-        "search_text": fold(" ".join(words)),
-    }
 
 
 async def _set_members(work: UnitOfWork, log: TransferLog, given: TransferInput) -> None:
@@ -240,7 +150,7 @@ async def sign(
             text = N_("Nhật ký vừa được đổi. Đọc lại rồi ký.")
             raise Invalid("changed_meanwhile", text, field="revision")
         station = await work.session.get_one(Facility, log.station_id)
-        content = fixed_content(log, station, members)
+        content = fixed_content(log, station, members, package=await _package(work, log))
         record = await records.create_draft(
             work, RecordKind.TRANSFER_LOG, _subject(log), actor, content
         )
@@ -265,13 +175,22 @@ async def sign(
     return log
 
 
+async def _package(work: UnitOfWork, log: TransferLog) -> TransferPackage | None:
+    return await work.session.get(TransferPackage, log.package_id) if log.package_id else None
+
+
 def fixed_content(
-    log: TransferLog, station: Facility, members: Sequence[tuple[TransferMember, Person]]
+    log: TransferLog,
+    station: Facility,
+    members: Sequence[tuple[TransferMember, Person]],
+    *,
+    package: TransferPackage | None = None,
 ) -> dict[str, Any]:
     """Everything that the signatures stand for."""
     return {
         "station": {"code": station.code, "name": station.name},
         "technique": {"code": log.technique_code, "name": log.technique_name},
+        "package": {"number": package.number, "title": package.title} if package else None,
         "type": log.type.value,
         "place": log.place.value,
         "starts_at": log.starts_at.isoformat(),
@@ -338,6 +257,7 @@ async def open_log(work: UnitOfWork, actor: Actor, uid: str) -> OpenLog:
         may_edit=is_draft and actor.has(Role.ROTATED_DOCTOR, Role.TRAINER),
         may_sign=bool(unsigned) and (teaches or not is_draft),
         session=await work.session.get(LiveSession, log.session_id) if log.session_id else None,
+        package=await _package(work, log),
         addenda=addenda,
     )
 
@@ -362,7 +282,7 @@ async def start_session(work: UnitOfWork, actor: Actor, uid: str) -> LiveSession
     session = await open_for_transfer(
         work,
         actor,
-        title=log.technique_name,
+        title=log.technique_name[:_LONGEST_TITLE],
         station_id=log.station_id,
         members=list(members.items()),
     )

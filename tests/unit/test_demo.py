@@ -57,7 +57,10 @@ from telemed.sessions.link.service import Finding, list_stations
 from telemed.sessions.minutes import open_papers
 from telemed.sessions.quality.months import list_months
 from telemed.training.models import TransferLog, TransferState
+from telemed.training.packages.rules import PackageState
+from telemed.training.packages.service import list_packages
 from telemed.training.rotations.models import Rotation
+from telemed.training.techniques import service as techniques
 from telemed.training.transfers import list_awaiting
 from tests.conftest import MONDAY_MORNING, Client, make_settings
 from tests.factories import Factory
@@ -374,3 +377,17 @@ def test_every_question_of_a_made_up_case_has_its_conclusion() -> None:
     texts = read_texts()
     assert all(len(case.questions) == len(case.conclusions) for case in texts.cases)
     assert len(texts.by_specialty) == 17
+
+
+async def test_two_packages_run_with_sessions_under_them(look: UnitOfWork) -> None:
+    trainer = await _first(look, Role.TRAINER)
+    rows = await list_packages(look, trainer, PackageState.RUNNING)
+    assert {row.package.title for row in rows} == {"Cấp cứu ban đầu 2026", "Siêu âm cơ bản 2026"}
+    assert sum(row.sessions for row in rows) > 0
+    for row in rows:
+        for each in row.techniques:
+            known = await techniques.find_technique(look, each.code)
+            assert known
+            assert known.name == each.name
+    found = await techniques.search(look, trainer, "sieu am")
+    assert [each.code for each in found] == ["18.1", "18.20"]

@@ -65,6 +65,7 @@ TAG_LABELS: Mapping[AuditTag, str] = {
     AuditTag.DECISION_FILE: N_("Lưu tệp quyết định"),
     AuditTag.TRANSFER_READ: N_("Xem buổi chuyển giao"),
     AuditTag.TRANSFER_WRITE: N_("Ghi nhật ký chuyển giao"),
+    AuditTag.PACKAGE_CHANGE: N_("Ghi gói chuyển giao"),
     AuditTag.HISTORY_SEARCH: N_("Tra cứu lịch sử"),
     AuditTag.HISTORY_READ: N_("Xem lịch sử"),
     AuditTag.AUDIT_READ: N_("Xem nhật ký"),

@@ -68,6 +68,8 @@ class Action(StrEnum):
     TRANSFER_READ = "transfer:read"
     TRANSFER_WRITE = "transfer:write"
     TRANSFER_SIGN = "transfer:sign"
+    PACKAGE_READ = "package:read"
+    PACKAGE_WRITE = "package:write"
     HISTORY_SEARCH = "history:search"
     PEOPLE_READ = "people:read"
     PEOPLE_WRITE = "people:write"
@@ -129,6 +131,8 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.TRANSFER_READ: _TRAINING,
     Action.TRANSFER_WRITE: frozenset({Role.ROTATED_DOCTOR, Role.TRAINER}),
     Action.TRANSFER_SIGN: _TRAINING,
+    Action.PACKAGE_READ: _TRAINING,
+    Action.PACKAGE_WRITE: frozenset({Role.TRAINER, Role.COORDINATOR}),
     Action.HISTORY_SEARCH: _CARE | {Role.TRAINER},
     Action.PEOPLE_READ: frozenset({Role.COORDINATOR, Role.ADMINISTRATOR}),
     Action.PEOPLE_WRITE: frozenset({Role.ADMINISTRATOR}),

@@ -12,7 +12,7 @@ from telemed.core.records import SignatureMethod
 from telemed.facilities.models import Facility
 from telemed.training import transfers
 from telemed.training.models import TransferLog
-from telemed.training.transfers import TransferInput
+from telemed.training.transfer_input import TransferInput
 
 METHOD = SignatureMethod.PASSWORD
 STARTS = datetime(2026, 11, 23, 7, tzinfo=LOCAL_ZONE)

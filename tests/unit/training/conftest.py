@@ -8,7 +8,7 @@ import pytest
 
 from telemed.accounts.permissions import Role
 from telemed.training.models import TransferPlace, TransferType
-from telemed.training.transfers import TransferInput
+from telemed.training.transfer_input import TransferInput
 from tests.factories import Factory
 from tests.unit.training.classroom import STARTS, Class
 
