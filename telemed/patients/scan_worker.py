@@ -1,11 +1,8 @@
-"""Reads QR codes in pictures, in a process of its own, one after the other: `python -I scan_worker.py`.
+"""Reads QR codes in pictures, in a process of its own (see `telemed/core/worker_loop.py`).
 
-Frames go both ways: four bytes of length, then the bytes. One that comes is a picture, one that goes
-is JSON: `texts`, what the codes in it say, or `refused`, why it was not looked at; the first says
-that the reader is loaded.
-
-Whoever sent the picture may want to break its reader, so memory is capped before Pillow sees a byte,
-the size in pixels is read from the head alone, and no file can be written.
+A question is a picture; the answer is JSON: `texts`, what the codes in it say, or `refused`, why it
+was not looked at. Whoever sent the picture may want to break its reader, so the size in pixels is
+read from the head alone, and no file can be written.
 """
 
 from __future__ import annotations
@@ -13,45 +10,43 @@ from __future__ import annotations
 import io
 import json
 import resource
-import struct
-import sys
 import warnings
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from zxingcpp import Barcode
 
-MEMORY_BYTES = 512 * 1024 * 1024
 MOST_BYTES = 200_000
 MOST_PIXELS = 2_000_000
 MOST_TEXTS = 4
 MOST_CHARACTERS = 4000
 FORMATS = ("JPEG", "PNG", "WEBP")
-
-
-def _cap() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+CAPS = {
+    resource.RLIMIT_AS: 512 * 1024 * 1024,
     # What is written to pipes does not count: the picture cannot be kept, by mistake or on purpose.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.RLIMIT_FSIZE: 0,
+    resource.RLIMIT_CORE: 0,
+}
 
 
-def _reader() -> Callable[[bytes], dict[str, object]]:
+def set_up(_frame: bytes) -> Callable[[bytes], bytes]:
+    """What reads a picture."""
     import zxingcpp
     from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401 # loaded before the first picture comes
 
     kinds = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
     warnings.simplefilter("error", Image.DecompressionBombWarning)
 
-    def read(picture: bytes) -> dict[str, object]:
+    def read(picture: bytes) -> bytes:
         with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
-                return {"refused": "pixels"}
+                return json.dumps({"refused": "pixels"}).encode()
             grey = image.convert("L")
         found = zxingcpp.read_barcodes(grey, formats=kinds)
-        return {"texts": [_text(code)[:MOST_CHARACTERS] for code in found[:MOST_TEXTS]]}
+        texts = [_text(code)[:MOST_CHARACTERS] for code in found[:MOST_TEXTS]]
+        return json.dumps({"texts": texts}).encode()
 
     return read
 
@@ -62,42 +57,3 @@ def _text(code: Barcode) -> str:
         return bytes(code.bytes).decode()
     except UnicodeDecodeError:
         return str(code.text)
-
-
-def read_frame(stream: BinaryIO) -> bytes | None:
-    """The next frame, None at the end. Raises EOFError in the middle of one."""
-    head = stream.read(4)
-    if not head:
-        return None
-    (size,) = struct.unpack(">I", head)
-    if size > MOST_BYTES:
-        raise EOFError
-    body = stream.read(size)
-    if len(body) < size:
-        raise EOFError
-    return body
-
-
-def write_frame(stream: BinaryIO, answer: dict[str, object]) -> None:
-    """Send one frame."""
-    body = json.dumps(answer).encode()
-    stream.write(struct.pack(">I", len(body)) + body)
-    stream.flush()
-
-
-def main() -> int:
-    """Answer until there is nothing more to read."""
-    _cap()
-    read = _reader()
-    write_frame(sys.stdout.buffer, {})
-    while (picture := read_frame(sys.stdin.buffer)) is not None:
-        try:
-            answer = read(picture)
-        except Exception:  # noqa: BLE001 # any failure of a decoder means the same: not readable
-            answer = {"refused": "unreadable"}
-        write_frame(sys.stdout.buffer, answer)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

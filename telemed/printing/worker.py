@@ -1,11 +1,8 @@
-"""Makes PDF files in a process of its own, one after the other: `python -I worker.py`.
+"""Makes PDF files, in a process of its own (see `telemed/core/worker_loop.py`).
 
-Frames go both ways: four bytes of length, then the bytes. The first one to come is the setup (JSON
-with `css` and, for a signature, `certificate` and `password`), each further one a page (JSON with
-`html`). An answer begins with `+` and the PDF, or `-` and one line that says what was wrong.
-
-What is laid out may have been typed by anybody: nothing is fetched but what stands in the page
-itself (`data:`), and memory is capped before the library is loaded.
+The first frame is the setup (JSON with `css` and, for a signature, `certificate` and `password`),
+each further one a page (JSON with `html`). What is laid out may have been typed by anybody: nothing
+is fetched but what stands in the page itself (`data:`).
 """
 
 from __future__ import annotations
@@ -13,42 +10,15 @@ from __future__ import annotations
 import io
 import json
 import resource
-import struct
-import sys
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MEMORY_BYTES = 1536 * 1024 * 1024
-MOST_FRAME_BYTES = 16 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
+CAPS = {resource.RLIMIT_AS: 1536 * 1024 * 1024, resource.RLIMIT_CORE: 0}
 # PDF/UA-1 (ISO 14289-1): tagged, with language and title, so that it can be read aloud.
 VARIANT = "pdf/ua-1"
-
-
-def _cap() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def read_frame(stream: BinaryIO) -> bytes | None:
-    """The next frame, None at the end. Raises EOFError in the middle of one."""
-    head = stream.read(4)
-    if not head:
-        return None
-    (size,) = struct.unpack(">I", head)
-    if size > MOST_FRAME_BYTES:
-        raise EOFError
-    body = stream.read(size)
-    if len(body) < size:
-        raise EOFError
-    return body
-
-
-def write_frame(stream: BinaryIO, body: bytes) -> None:
-    """Send one frame."""
-    stream.write(struct.pack(">I", len(body)) + body)
-    stream.flush()
 
 
 def _renderer(css: str) -> Callable[[str], bytes]:
@@ -89,34 +59,18 @@ def _signer(certificate: str, password: str) -> Callable[[bytes], bytes]:
     return sign
 
 
-def _set_up(given: dict[str, Any]) -> Callable[[str], bytes]:
+def set_up(frame: bytes) -> Callable[[bytes], bytes]:
+    """What makes a page into a file."""
+    given = json.loads(frame)
     render = _renderer(given["css"])
     # The first page loads fonts and hyphenation: done before anybody waits.
     render("<!doctype html><html lang=vi><title>Telemed</title><p>Telemed")
-    if not given.get("certificate"):
-        return render
-    sign = _signer(given["certificate"], given.get("password", ""))
-    return lambda html: sign(render(html))
+    sign = None
+    if given.get("certificate"):
+        sign = _signer(given["certificate"], given.get("password", ""))
 
+    def make(page: bytes) -> bytes:
+        pdf = render(json.loads(page)["html"])
+        return sign(pdf) if sign else pdf
 
-def main() -> int:
-    """Answer until there is nothing more to read."""
-    _cap()
-    stream_in, stream_out = sys.stdin.buffer, sys.stdout.buffer
-    make: Callable[[str], bytes] | None = None
-    while (frame := read_frame(stream_in)) is not None:
-        try:
-            given = json.loads(frame)
-            if make is None:
-                make = _set_up(given)
-                answer = b"+"
-            else:
-                answer = b"+" + make(given["html"])
-        except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a page does, the next one is made
-            answer = b"-" + type(error).__name__.encode()
-        write_frame(stream_out, answer)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return make

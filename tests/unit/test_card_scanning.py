@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
+import resource
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from telemed.core.errors import Invalid, TooLarge, Unavailable
-from telemed.patients import scan_worker, scanning
-from telemed.patients.scanning import CardScanner
+from telemed.patients import scan_worker
+from telemed.patients.scanning import LIMITS, CardScanner
 from tests import pictures
 from tests.cards import ID_CARD, INSURANCE_CARD, Shot, photographed, saved
 
@@ -141,7 +141,7 @@ async def test_too_many_bytes_are_refused_before_anybody_looks(scanner: CardScan
     (error,) = refused.value.fields
     assert error.field == "picture"
     assert error.message.format(**error.params).startswith("Ảnh lớn nhất 200 kB")
-    assert scanner._process is None
+    assert scanner.worker.pid is None
 
 
 async def test_too_many_pixels_are_refused_by_the_head_alone(scanner: CardScanner) -> None:
@@ -158,68 +158,31 @@ async def test_many_at_once_are_read_one_after_the_other(scanner: CardScanner) -
     assert await asyncio.gather(*map(scanner.read, sent)) == texts
 
 
-async def test_the_queue_is_bounded(scanner: CardScanner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanning, "MOST_WAITING", 2)
+async def test_too_many_at_once_are_told(scanner: CardScanner) -> None:
+    scanner.worker.limits = replace(LIMITS, waiting=2)
     answers = await asyncio.gather(*(scanner.read(GOOD) for _ in range(4)), return_exceptions=True)
     assert answers[:2] == [ID_CARD, ID_CARD]
     assert [type(each) for each in answers[2:]] == [Unavailable, Unavailable]
 
 
-async def test_a_reader_that_died_is_replaced(scanner: CardScanner) -> None:
-    await scanner.read(GOOD)
-    assert scanner._process
-    scanner._process.kill()
-    await scanner._process.wait()
-    assert await scanner.read(GOOD) == ID_CARD
-
-
-async def test_a_reader_that_hangs_is_ended(
-    scanner: CardScanner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_reader_that_hangs_is_no_reader(scanner: CardScanner, tmp_path: Path) -> None:
     hanging = tmp_path / "hanging.py"
     hanging.write_text(
-        "import sys, time\nsys.stdout.write('\\0\\0\\0\\x02{}')\nsys.stdout.flush()\ntime.sleep(99)\n"
+        "import time\nCAPS, MOST_BYTES = {}, 10 ** 6\n"
+        "def set_up(frame):\n    return lambda picture: time.sleep(99)\n"
     )
-    monkeypatch.setattr(scan_worker, "__file__", str(hanging))
-    monkeypatch.setattr(scanning, "TIME_LIMIT_SECONDS", 0.1)
+    scanner.worker.script = hanging
+    scanner.worker.limits = replace(LIMITS, answer_seconds=0.1)
     assert await _outcome(scanner, GOOD) == "picture_unreadable"
-    assert scanner._process is None
-
-
-@pytest.mark.parametrize(
-    "says",
-    ["\\0\\0\\0\\x02[[", "\\xff\\xff\\xff\\xff", ""],
-    ids=["no JSON", "too long", "nothing"],
-)
-async def test_a_reader_that_answers_nonsense_is_ended(
-    scanner: CardScanner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str
-) -> None:
-    odd = tmp_path / "odd.py"
-    odd.write_text(
-        "import sys\nout = sys.stdout.buffer\nout.write(b'\\0\\0\\0\\x02{}')\nout.flush()\n"
-        f"sys.stdin.buffer.read(8)\nout.write(b'{says}')\nout.flush()\n"
-    )
-    monkeypatch.setattr(scan_worker, "__file__", str(odd))
-    assert await _outcome(scanner, GOOD) == "picture_unreadable"
-    assert scanner._process is None
+    assert scanner.worker.pid is None
 
 
 async def test_a_reader_that_does_not_start_is_said_to_be_away(
-    scanner: CardScanner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scanner: CardScanner, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(scan_worker, "__file__", str(tmp_path / "nowhere.py"))
+    scanner.worker.script = tmp_path / "nowhere.py"
     with pytest.raises(Unavailable):
         await scanner.read(GOOD)
-
-
-async def test_who_gives_up_does_not_leave_an_answer_for_the_next(scanner: CardScanner) -> None:
-    await scanner.read(GOOD)
-    asked = asyncio.create_task(scanner.read(saved(photographed(INSURANCE_CARD))))
-    await asyncio.sleep(0)
-    asked.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asked
-    assert await scanner.read(GOOD) == ID_CARD
 
 
 async def test_the_reader_has_neither_settings_nor_a_way_to_keep_a_picture(
@@ -227,18 +190,8 @@ async def test_the_reader_has_neither_settings_nor_a_way_to_keep_a_picture(
 ) -> None:
     monkeypatch.setenv("TELEMED_SECRET_KEY", "must not be seen")
     await scanner.read(GOOD)
-    assert scanner._process
-    own = Path(f"/proc/{scanner._process.pid}")
+    own = Path(f"/proc/{scanner.worker.pid}")
     assert "must not be seen" not in (own / "environ").read_text()
     limits = (own / "limits").read_text()
-    assert f"Max address space         {scan_worker.MEMORY_BYTES}" in limits
+    assert f"Max address space         {scan_worker.CAPS[resource.RLIMIT_AS]}" in limits
     assert "Max file size             0" in limits
-
-
-async def test_closing_ends_the_process(scanner: CardScanner) -> None:
-    await scanner.read(GOOD)
-    assert scanner._process
-    number = scanner._process.pid
-    await scanner.close()
-    with pytest.raises(ProcessLookupError):
-        os.kill(number, 0)

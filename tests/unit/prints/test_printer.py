@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,8 +22,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from telemed.core.config import SigningSettings
 from telemed.core.errors import Unavailable
-from telemed.printing import printer as printing
-from telemed.printing.printer import Printer
+from telemed.printing.printer import LIMITS, Printer
 from tests.papers import count_pages, text_of
 
 MARKS = "ẰẲẴẶẮ ằẳẵặắ ỀỂỄỆẾ ỜỞỠỢỚ ỪỬỮỰỨ Đđ Ỷỹ"
@@ -108,47 +107,24 @@ async def test_odd_pages_harm_nobody(printer: Printer, body: str) -> None:
 
 
 async def test_a_page_that_takes_too_long_is_given_up_and_the_next_one_made(
-    printer: Printer, monkeypatch: pytest.MonkeyPatch
+    printer: Printer,
 ) -> None:
     await printer.make(page("<p>ấm</p>"))
-    monkeypatch.setattr(printing, "TIME_LIMIT_SECONDS", 0.05)
+    printer.worker.limits = replace(LIMITS, answer_seconds=0.05)
     with pytest.raises(Unavailable):
         await printer.make(page("<p>Một đoạn.</p>" * 3000))
-    monkeypatch.undo()
+    printer.worker.limits = LIMITS
     assert "Tiếp" in text_of(await printer.make(page("<p>Tiếp</p>")))
-
-
-async def test_a_worker_that_died_is_replaced(printer: Printer) -> None:
-    await printer.make(page("<p>một</p>"))
-    process = printer._process  # nobody else knows it
-    assert process
-    os.kill(process.pid, 9)
-    await process.wait()
-    with pytest.raises(Unavailable):
-        await printer.make(page("<p>hai</p>"))
-    assert "ba" in text_of(await printer.make(page("<p>ba</p>")))
-
-
-async def test_whoever_goes_away_leaves_the_answer_to_nobody_else(printer: Printer) -> None:
-    await printer.make(page("<p>ấm</p>"))
-    gone = asyncio.create_task(printer.make(page("<p>Của người khác.</p>" * 500)))
-    await asyncio.sleep(0.01)
-    gone.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await gone
-    assert "Của tôi" in text_of(await printer.make(page("<p>Của tôi</p>")))
 
 
 async def test_many_who_print_at_once_wait_their_turn_and_too_many_are_told(
     printer: Printer,
 ) -> None:
-    pages = [
-        printer.make(page(f"<p>số {number}</p>")) for number in range(printing.MOST_WAITING + 5)
-    ]
+    pages = [printer.make(page(f"<p>số {number}</p>")) for number in range(LIMITS.waiting + 5)]
     found = await asyncio.gather(*pages, return_exceptions=True)
     made = [each for each in found if isinstance(each, bytes)]
     refused = [each for each in found if isinstance(each, Unavailable)]
-    assert (len(made), len(refused)) == (printing.MOST_WAITING, 5)
+    assert (len(made), len(refused)) == (LIMITS.waiting, 5)
     assert {each.code for each in refused} == {"printer_busy"}
     assert "số 0" in text_of(made[0])
 
