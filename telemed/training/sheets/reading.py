@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from telemed.core.errors import N_, Invalid
 from telemed.core.text import fold
+from telemed.core.worker import Limits, Worker, WorkerError
 from telemed.training.sheets import sheet_worker
 
-TIME_LIMIT_SECONDS: Final = 20
-MOST_BYTES: Final = 4 * 1024 * 1024
+LIMITS: Final = Limits(
+    start_seconds=30, answer_seconds=20, waiting=1, answer_bytes=64 * 1024 * 1024
+)
+MOST_BYTES: Final = sheet_worker.MOST_BYTES
 _FIELD: Final = "file"
 _REFUSED: Final[Mapping[str, str]] = {
     "encoding": N_("Tệp văn bản phải ghi bằng UTF-8 hoặc UTF-16"),
@@ -56,7 +59,7 @@ class Sheet:
     faults: Sequence[CellFault]
 
 
-_places = asyncio.Semaphore(1)
+_place = asyncio.Lock()
 
 
 async def read_sheet(data: bytes, columns: Mapping[str, Sequence[str]]) -> Sheet:
@@ -108,28 +111,13 @@ def _head(
 
 
 async def _ask(data: bytes) -> dict[str, Any]:
-    async with _places:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            sheet_worker.__file__,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-        )
+    # Seldom used, so it need not stay warm.
+    worker = Worker(Path(sheet_worker.__file__), LIMITS)
+    async with _place:
         try:
-            async with asyncio.timeout(TIME_LIMIT_SECONDS):
-                output, _ = await process.communicate(data)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            output = b""
-        except BaseException:
-            process.kill()
-            raise
-    try:
-        answer: dict[str, Any] = json.loads(output)
-    except ValueError:
-        return {"refused": "unreadable"}
+            answer: dict[str, Any] = json.loads(await worker.ask(data))
+        except WorkerError:
+            return {"refused": "unreadable"}
+        finally:
+            await worker.close()
     return answer

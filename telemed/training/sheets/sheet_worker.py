@@ -1,9 +1,9 @@
-"""Reads a spreadsheet (XLSX, or CSV in UTF-8 or UTF-16) in a process of its own.
+"""Reads a spreadsheet (XLSX, or CSV in UTF-8 or UTF-16), in a process of its own (see `core/worker_loop.py`).
 
-`python -I sheet_worker.py`: bytes on standard input, JSON on standard output: `rows`, each with its
-number as the program of the sender shows it and its cells as text; `faults`, cells that say nothing
-by themselves; or `refused`, why it was not read. Whoever sent the file may mean harm: memory and
-processor time are capped, and what is packed is measured, before a cell is looked at.
+A question is a file; the answer is JSON: `rows`, each with its number as the program of the sender
+shows it and its cells as text; `faults`, cells that say nothing by themselves; or `refused`, why it
+was not read. Whoever sent the file may mean harm: what is packed is measured before a cell is looked
+at.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ import csv
 import io
 import json
 import resource
-import sys
 import zipfile
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-MEMORY_BYTES = 768 * 1024 * 1024
-CPU_SECONDS = 15
+MOST_BYTES = 4 * 1024 * 1024
+CAPS = {
+    resource.RLIMIT_AS: 768 * 1024 * 1024,
+    resource.RLIMIT_CPU: 15,
+    resource.RLIMIT_FSIZE: 0,
+    resource.RLIMIT_CORE: 0,
+}
 MOST_UNPACKED_BYTES = 40_000_000
 MOST_ROWS = 2000
 MOST_COLUMNS = 40
@@ -35,11 +39,17 @@ class RefusedError(Exception):
     """It is not read, for the reason that the text names."""
 
 
-def _cap() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def set_up(_frame: bytes) -> Callable[[bytes], bytes]:
+    """What reads a file."""
+    return _answer
+
+
+def _answer(data: bytes) -> bytes:
+    try:
+        answer = read(data)
+    except RefusedError as refused:
+        answer = {"refused": str(refused)}
+    return json.dumps(answer).encode()
 
 
 def read(data: bytes) -> dict[str, Any]:
@@ -96,21 +106,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
-
-
-def main() -> int:
-    """Answer once."""
-    _cap()
-    data = sys.stdin.buffer.read()
-    try:
-        answer = read(data)
-    except RefusedError as refused:
-        answer = {"refused": str(refused)}
-    except Exception:  # noqa: BLE001 # any failure of a decoder means the same: not readable
-        answer = {"refused": "unreadable"}
-    sys.stdout.write(json.dumps(answer))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
