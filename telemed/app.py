@@ -107,6 +107,8 @@ from telemed.training.packages.views import routes as package_routes
 from telemed.training.rotations.import_views import routes as rotation_import_routes
 from telemed.training.rotations.report_views import routes as rotation_report_routes
 from telemed.training.rotations.views import routes as rotation_routes
+from telemed.training.signature_reminders import REMIND_JOB as SIGNATURE_JOB
+from telemed.training.signature_reminders import remind as remind_of_signature
 from telemed.training.techniques.views import routes as technique_routes
 from telemed.training.transfer_views import routes as transfer_routes
 from telemed.web.assets import Assets
@@ -292,6 +294,7 @@ JOB_HANDLERS: Handlers = {
     REMIND_JOB: remind,
     SETTLE_JOB: settle_merge,
     RIGHTS_JOB: remind_of_right,
+    SIGNATURE_JOB: remind_of_signature,
     OUTCOME_JOB: remind_of_outcome,
     DECIDE_JOB: remind_of_decision,
     ANCHOR_JOB: anchor,

@@ -53,6 +53,7 @@ class NoticeKind(StrEnum):
     OUTCOME_DUE = "outcome_due"
     OUTCOME_RECORDED = "outcome_recorded"
     RIGHTS_DUE = "rights_due"
+    SIGNATURE_DUE = "signature_due"
     MAIL_CODE = "mail_code"
     TRIAL = "trial"
 
@@ -78,6 +79,7 @@ TOPICS: Mapping[NoticeKind, Topic] = MappingProxyType(
         NoticeKind.OUTCOME_DUE: Topic.FOLLOW_UP,
         NoticeKind.OUTCOME_RECORDED: Topic.FOLLOW_UP,
         NoticeKind.RIGHTS_DUE: Topic.FOLLOW_UP,
+        NoticeKind.SIGNATURE_DUE: Topic.FOLLOW_UP,
     }
 )
 # One sentence each, for the screen, mail, push and SMS alike: it says nothing of a patient.
@@ -102,6 +104,7 @@ SENTENCES: Mapping[NoticeKind, str] = MappingProxyType(
         NoticeKind.OUTCOME_DUE: N_("Đến ngày báo kết quả của một ca"),
         NoticeKind.OUTCOME_RECORDED: N_("Trạm đã báo kết quả của ca bạn hội chẩn"),
         NoticeKind.RIGHTS_DUE: N_("Một yêu cầu về dữ liệu cá nhân sắp đến hạn trả lời"),
+        NoticeKind.SIGNATURE_DUE: N_("Một nhật ký chuyển giao kỹ thuật chờ chữ ký của bạn"),
         NoticeKind.MAIL_CODE: N_("Mã xác nhận địa chỉ thư: {code}"),
         NoticeKind.TRIAL: N_("Tin thử: bạn nhận được thông báo bằng đường này"),
     }

@@ -133,6 +133,7 @@ def _target(notice: Notice) -> str:
         NoticeKind.DECISION_DUE: f"/consults/{case}/minutes",
         NoticeKind.OUTCOME_DUE: f"/consults/{case}/outcome",
         NoticeKind.RIGHTS_DUE: f"/rights/{case}",
+        NoticeKind.SIGNATURE_DUE: f"/training/sessions/{case}",
         # The case itself may be closed to the specialist by then.
         NoticeKind.OUTCOME_RECORDED: "/outcomes?tab=feedback",
     }.get(notice.kind, f"/consults/{case}")

@@ -29,6 +29,7 @@ from telemed.training.models import (
 )
 from telemed.training.packages.models import TransferPackage
 from telemed.training.repository import PAGE, LogFilter, find_log, list_logs, list_members
+from telemed.training.signature_reminders import ask_for_signatures, forget
 from telemed.training.transfer_input import TransferInput, check_input, log_columns
 
 # The title of a meeting is shorter than the longest name of a technique.
@@ -145,6 +146,7 @@ async def sign(
     require(actor, Action.TRANSFER_READ, _facts(log, members))
     mine = [member for member, _ in members if member.person_id == actor.id]
     record = await records.find_record(work, RecordKind.TRANSFER_LOG, _subject(log))
+    is_first = record is None
     if record is None:
         if log.revision != revision:
             text = N_("Nhật ký vừa được đổi. Đọc lại rồi ký.")
@@ -172,6 +174,11 @@ async def sign(
     for member, person in members:
         if member.signed_at is None:
             work.announce(f"person:{person.uid}", "transfer_awaits_signature")
+    if is_complete:
+        await forget(work, log)
+    elif is_first:
+        await work.session.flush()
+        await ask_for_signatures(work, log)
     return log
 
 
