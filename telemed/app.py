@@ -103,6 +103,7 @@ from telemed.sessions.recording.views import routes as recording_routes
 from telemed.sessions.views import routes as session_routes
 from telemed.signaling.forwarder import Relay
 from telemed.signaling.server import Signaling
+from telemed.training.caselog.views import routes as caselog_routes
 from telemed.training.packages.views import routes as package_routes
 from telemed.training.rotations.import_views import routes as rotation_import_routes
 from telemed.training.rotations.report_views import routes as rotation_report_routes
@@ -280,6 +281,7 @@ ROOMS: tuple[Routes, ...] = (
     rotation_routes,
     rotation_report_routes,
     rotation_import_routes,
+    caselog_routes,
     package_routes,
     technique_routes,
     transfer_routes,

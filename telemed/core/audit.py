@@ -72,6 +72,8 @@ class AuditTag(StrEnum):
     ROTATION_CHANGE = "rotation:change"
     ROTATION_REPORT = "rotation:report"
     DECISION_FILE = "decision:file"
+    CASELOG_WRITE = "caselog:write"
+    CASELOG_DECIDE = "caselog:decide"
     TRANSFER_READ = "transfer:read"
     TRANSFER_WRITE = "transfer:write"
     PACKAGE_CHANGE = "package:change"

@@ -40,6 +40,7 @@ _MODELS = (
     "telemed.sessions.recording.models",
     "telemed.training.models",
     "telemed.training.rotations.models",
+    "telemed.training.caselog.models",
     "telemed.training.packages.models",
     "telemed.training.techniques.models",
 )

@@ -63,6 +63,8 @@ TAG_LABELS: Mapping[AuditTag, str] = {
     AuditTag.ROTATION_CHANGE: N_("Sửa luân phiên"),
     AuditTag.ROTATION_REPORT: N_("Báo cáo luân phiên"),
     AuditTag.DECISION_FILE: N_("Lưu tệp quyết định"),
+    AuditTag.CASELOG_WRITE: N_("Ghi ca thực hành"),
+    AuditTag.CASELOG_DECIDE: N_("Xác nhận ca thực hành"),
     AuditTag.TRANSFER_READ: N_("Xem buổi chuyển giao"),
     AuditTag.TRANSFER_WRITE: N_("Ghi nhật ký chuyển giao"),
     AuditTag.PACKAGE_CHANGE: N_("Ghi gói chuyển giao"),

@@ -65,6 +65,9 @@ class Action(StrEnum):
     ROTATION_READ = "rotation:read"
     ROTATION_WRITE = "rotation:write"
     ROTATION_REPORT = "rotation:report"
+    CASELOG_READ = "caselog:read"
+    CASELOG_WRITE = "caselog:write"
+    CASELOG_CONFIRM = "caselog:confirm"
     TRANSFER_READ = "transfer:read"
     TRANSFER_WRITE = "transfer:write"
     TRANSFER_SIGN = "transfer:sign"
@@ -128,6 +131,9 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.ROTATION_READ: _TRAINING,
     Action.ROTATION_WRITE: frozenset({Role.COORDINATOR}),
     Action.ROTATION_REPORT: _TRAINING,
+    Action.CASELOG_READ: _TRAINING,
+    Action.CASELOG_WRITE: frozenset({Role.COMMUNE_DOCTOR}),
+    Action.CASELOG_CONFIRM: frozenset({Role.ROTATED_DOCTOR, Role.TRAINER}),
     Action.TRANSFER_READ: _TRAINING,
     Action.TRANSFER_WRITE: frozenset({Role.ROTATED_DOCTOR, Role.TRAINER}),
     Action.TRANSFER_SIGN: _TRAINING,

@@ -1,0 +1,1 @@
+"""The case log: what trainees have practised, case by case, confirmed by who taught."""
