@@ -31,6 +31,7 @@ from telemed.demo.outcomes import make_outcomes
 from telemed.demo.packages import write_packages
 from telemed.demo.pictures import draw_all
 from telemed.demo.plan import make_plan
+from telemed.demo.practice import write_practice
 from telemed.demo.rights import make_requests
 from telemed.demo.texts import FOLDER, Part, Texts, read_texts
 from telemed.demo.training import make_placements, make_transfers
@@ -179,6 +180,7 @@ async def _tell(work: UnitOfWork, world: World) -> Casting:
     await write_placements(work, placements)
     packages = await write_packages(work, world)
     await write_transfers(work, make_transfers(world, placements, packages))
+    await write_practice(work, world, packages)
     await add_all(work, [*_hours(world.cast), *_counters(world), *make_looks(world)])
     await add_all(work, make_shifts(world))
     consults = [story.consult for story in casting.stories]
