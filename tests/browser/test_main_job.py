@@ -104,7 +104,8 @@ def claim(page: Page, case: str) -> None:
     uid = case.rsplit("/", 1)[1]
     page.locator(f'[data-uid="{uid}"] a, a[href*="{uid}"]').first.click()
     page.get_by_role("button", name=re.compile("^Nhận ca")).first.click()
-    page.wait_for_url(re.compile(uid))
+    # The list itself names the case in its address while the case is looked at.
+    page.wait_for_url(re.compile(rf"/consults/{uid}(\?|$)"))
 
 
 def sign(page: Page, button: str, secret: str | None) -> None:
