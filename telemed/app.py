@@ -104,6 +104,10 @@ from telemed.sessions.views import routes as session_routes
 from telemed.signaling.forwarder import Relay
 from telemed.signaling.server import Signaling
 from telemed.training.caselog.views import routes as caselog_routes
+from telemed.training.entrustment.acceptance_views import routes as acceptance_routes
+from telemed.training.entrustment.rechecks import RECHECK_JOB
+from telemed.training.entrustment.rechecks import remind as remind_of_recheck
+from telemed.training.entrustment.views import routes as entrustment_routes
 from telemed.training.packages.views import routes as package_routes
 from telemed.training.rotations.import_views import routes as rotation_import_routes
 from telemed.training.rotations.report_views import routes as rotation_report_routes
@@ -282,6 +286,8 @@ ROOMS: tuple[Routes, ...] = (
     rotation_report_routes,
     rotation_import_routes,
     caselog_routes,
+    entrustment_routes,
+    acceptance_routes,
     package_routes,
     technique_routes,
     transfer_routes,
@@ -297,6 +303,7 @@ JOB_HANDLERS: Handlers = {
     SETTLE_JOB: settle_merge,
     RIGHTS_JOB: remind_of_right,
     SIGNATURE_JOB: remind_of_signature,
+    RECHECK_JOB: remind_of_recheck,
     OUTCOME_JOB: remind_of_outcome,
     DECIDE_JOB: remind_of_decision,
     ANCHOR_JOB: anchor,

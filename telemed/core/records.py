@@ -33,6 +33,8 @@ class RecordKind(StrEnum):
     DECISION = "decision"
     TRANSFER_LOG = "transfer_log"
     REFERRAL = "referral"
+    ENTRUSTMENT = "entrustment"
+    ACCEPTANCE = "acceptance"
 
 
 class RecordState(StrEnum):

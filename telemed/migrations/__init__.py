@@ -41,6 +41,7 @@ _MODELS = (
     "telemed.training.models",
     "telemed.training.rotations.models",
     "telemed.training.caselog.models",
+    "telemed.training.entrustment.models",
     "telemed.training.packages.models",
     "telemed.training.techniques.models",
 )

@@ -54,6 +54,7 @@ class NoticeKind(StrEnum):
     OUTCOME_RECORDED = "outcome_recorded"
     RIGHTS_DUE = "rights_due"
     SIGNATURE_DUE = "signature_due"
+    RECHECK_DUE = "recheck_due"
     MAIL_CODE = "mail_code"
     TRIAL = "trial"
 
@@ -80,6 +81,7 @@ TOPICS: Mapping[NoticeKind, Topic] = MappingProxyType(
         NoticeKind.OUTCOME_RECORDED: Topic.FOLLOW_UP,
         NoticeKind.RIGHTS_DUE: Topic.FOLLOW_UP,
         NoticeKind.SIGNATURE_DUE: Topic.FOLLOW_UP,
+        NoticeKind.RECHECK_DUE: Topic.FOLLOW_UP,
     }
 )
 # One sentence each, for the screen, mail, push and SMS alike: it says nothing of a patient.
@@ -105,6 +107,7 @@ SENTENCES: Mapping[NoticeKind, str] = MappingProxyType(
         NoticeKind.OUTCOME_RECORDED: N_("Trạm đã báo kết quả của ca bạn hội chẩn"),
         NoticeKind.RIGHTS_DUE: N_("Một yêu cầu về dữ liệu cá nhân sắp đến hạn trả lời"),
         NoticeKind.SIGNATURE_DUE: N_("Một nhật ký chuyển giao kỹ thuật chờ chữ ký của bạn"),
+        NoticeKind.RECHECK_DUE: N_("Đến ngày kiểm tra lại một kỹ thuật đã nghiệm thu"),
         NoticeKind.MAIL_CODE: N_("Mã xác nhận địa chỉ thư: {code}"),
         NoticeKind.TRIAL: N_("Tin thử: bạn nhận được thông báo bằng đường này"),
     }

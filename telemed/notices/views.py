@@ -134,6 +134,7 @@ def _target(notice: Notice) -> str:
         NoticeKind.OUTCOME_DUE: f"/consults/{case}/outcome",
         NoticeKind.RIGHTS_DUE: f"/rights/{case}",
         NoticeKind.SIGNATURE_DUE: f"/training/sessions/{case}",
+        NoticeKind.RECHECK_DUE: f"/training/acceptances/{case}",
         # The case itself may be closed to the specialist by then.
         NoticeKind.OUTCOME_RECORDED: "/outcomes?tab=feedback",
     }.get(notice.kind, f"/consults/{case}")

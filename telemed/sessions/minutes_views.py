@@ -10,11 +10,11 @@ from aiohttp import web
 from pydantic import ConfigDict, Field
 
 from telemed.accounts.permissions import Action, Actor
-from telemed.accounts.service import reauthenticate
+from telemed.accounts.signing import prove
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import N_, Conflict, Invalid
-from telemed.core.records import SignatureMethod, SignedRecord
-from telemed.keys import ACCOUNTS, DATABASE, WORK, signed_in
+from telemed.core.records import SignedRecord
+from telemed.keys import DATABASE, WORK, signed_in
 from telemed.sessions import minutes
 from telemed.sessions.minutes import CasePapers
 from telemed.sessions.minutes_form import (
@@ -174,13 +174,6 @@ def _conflict(conflict: Conflict, newer: SignedRecord | None) -> web.Response:
     return json_answer({"code": conflict.code, "current": current}, status=409)
 
 
-async def _show_who(request: web.Request, password: str, code: str) -> SignatureMethod:
-    accounts = request.app[ACCOUNTS]
-    return await reauthenticate(
-        request[WORK], accounts, signed_in(request), password=password, code=code
-    )
-
-
 @routes.post("/consults/{uid}/minutes/sign", Action.MINUTES_SIGN, on_invalid=_again)
 async def sign(request: web.Request) -> web.Response:
     """Sign the minutes, or keep them without scripts."""
@@ -193,7 +186,7 @@ async def sign(request: web.Request) -> web.Response:
     # Before a code is spent, and before the transaction that signs begins.
     async with request.app[DATABASE].read() as reading:
         await minutes.check_complete(reading, actor, uid, typed)
-    method = await _show_who(request, form.password, form.code)
+    method = await prove(request, form.password, form.code)
     await minutes.sign(work, actor, uid, typed, method)
     return see_other(request, f"/consults/{uid}", notice="minutes_signed")
 
@@ -219,7 +212,7 @@ async def decide(request: web.Request) -> web.Response:
     said = {"verdict": form.verdict.value, "reason": form.reason}
     async with request.app[DATABASE].read() as reading:
         await minutes.check_decision(reading, actor, uid, **said)
-    method = await _show_who(request, form.password, form.code)
+    method = await prove(request, form.password, form.code)
     await minutes.decide(request[WORK], actor, uid, method=method, **said)
     return see_other(request, f"/consults/{uid}", notice="decision_signed")
 
@@ -229,7 +222,7 @@ async def add_addendum(request: web.Request) -> web.Response:
     """Sign an addition."""
     form = await read_body(request, AddendumForm)
     work, actor, uid = request[WORK], signed_in(request), _uid(request)
-    method = await _show_who(request, form.password, form.code)
+    method = await prove(request, form.password, form.code)
     await minutes.add_addendum(work, actor, uid, text=form.text, reason=form.reason, method=method)
     return see_other(request, f"/consults/{uid}/minutes", notice="addendum_signed")
 

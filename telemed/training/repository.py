@@ -21,6 +21,13 @@ from telemed.training.models import (
 )
 
 PAGE = 30
+# They look after every station; the others after their own.
+OFFICES = (Role.TRAINER, Role.COORDINATOR, Role.SPECIALIST)
+
+
+def sees_station(actor: Actor, station_id: int) -> bool:
+    """Whether what the people of a station can do is the actor's business."""
+    return actor.has(*OFFICES) or station_id in actor.station_ids
 
 
 async def list_people(

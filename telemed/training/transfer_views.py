@@ -10,14 +10,13 @@ from aiohttp import web
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from telemed.accounts.permissions import Action, Actor, Role
-from telemed.accounts.service import reauthenticate
+from telemed.accounts.permissions import Action, Role
+from telemed.accounts.signing import SignForm, prove
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.errors import N_, Invalid
-from telemed.core.records import SignatureMethod
 from telemed.core.text import fold
 from telemed.facilities.service import list_stations
-from telemed.keys import ACCOUNTS, WORK, signed_in
+from telemed.keys import WORK, signed_in
 from telemed.scheduling.availability import parse_clock
 from telemed.training import transfers
 from telemed.training.models import TransferPart, TransferPlace, TransferState, TransferType
@@ -27,7 +26,7 @@ from telemed.training.techniques.rules import CODE_PATTERN, LONGEST_NAME
 from telemed.training.transfer_input import MOST_CASES, TRAINERS, TransferInput
 from telemed.training.transfers import OpenLog
 from telemed.web.formats import format_date, format_time, local
-from telemed.web.parsing import Body, Day, RowKey, Secret, local_day, read_form, read_query
+from telemed.web.parsing import Body, Day, RowKey, local_day, read_form, read_query
 from telemed.web.rendering import add_notices, invalid_page, page, see_other
 from telemed.web.routing import Routes, Values
 
@@ -68,13 +67,6 @@ class LogForm(Body):
     incidents: Annotated[str, Field(max_length=2000)] = ""
     package: RowKey | None = None
     revision: Annotated[int, Field(ge=0)] = 0
-
-
-class SignForm(Body):
-    """Who signs."""
-
-    password: Secret
-    code: Annotated[str, Field(max_length=10)] = ""
 
 
 class LogSignForm(SignForm):
@@ -272,19 +264,12 @@ async def _show_again(request: web.Request, error: Invalid, values: Values) -> w
     return invalid_page(request, "training/transfer.html", error, values=values, **context)
 
 
-async def _show_who(request: web.Request, actor: Actor, form: SignForm) -> SignatureMethod:
-    accounts = request.app[ACCOUNTS]
-    return await reauthenticate(
-        request[WORK], accounts, actor, password=form.password, code=form.code
-    )
-
-
 @routes.post("/training/sessions/{uid}/sign", Action.TRANSFER_SIGN, on_invalid=_show_again)
 async def sign(request: web.Request) -> web.Response:
     """Sign as trainer or trainee."""
     form = await read_form(request, LogSignForm)
     actor, uid = signed_in(request), request.match_info["uid"]
-    method = await _show_who(request, actor, form)
+    method = await prove(request, form.password, form.code)
     await transfers.sign(request[WORK], actor, uid, method, revision=form.revision)
     return see_other(request, f"/training/sessions/{uid}", notice="transfer_signed")
 
@@ -294,7 +279,7 @@ async def add_addendum(request: web.Request) -> web.Response:
     """Sign an addition."""
     form = await read_form(request, AddendumForm)
     actor, uid = signed_in(request), request.match_info["uid"]
-    method = await _show_who(request, actor, form)
+    method = await prove(request, form.password, form.code)
     await transfers.add_addendum(
         request[WORK], actor, uid, text=form.text, reason=form.reason, method=method
     )

@@ -68,6 +68,11 @@ class Action(StrEnum):
     CASELOG_READ = "caselog:read"
     CASELOG_WRITE = "caselog:write"
     CASELOG_CONFIRM = "caselog:confirm"
+    ENTRUSTMENT_READ = "entrustment:read"
+    ENTRUSTMENT_WRITE = "entrustment:write"
+    ACCEPTANCE_WRITE = "acceptance:write"
+    ACCEPTANCE_APPROVE = "acceptance:approve"
+    RECHECK_WRITE = "recheck:write"
     TRANSFER_READ = "transfer:read"
     TRANSFER_WRITE = "transfer:write"
     TRANSFER_SIGN = "transfer:sign"
@@ -134,6 +139,11 @@ GRANTS: Mapping[Action, frozenset[Role]] = {
     Action.CASELOG_READ: _TRAINING,
     Action.CASELOG_WRITE: frozenset({Role.COMMUNE_DOCTOR}),
     Action.CASELOG_CONFIRM: frozenset({Role.ROTATED_DOCTOR, Role.TRAINER}),
+    Action.ENTRUSTMENT_READ: _TRAINING,
+    Action.ENTRUSTMENT_WRITE: frozenset({Role.ROTATED_DOCTOR, Role.TRAINER}),
+    Action.ACCEPTANCE_WRITE: frozenset({Role.SPECIALIST, Role.TRAINER}),
+    Action.ACCEPTANCE_APPROVE: frozenset({Role.TRAINER, Role.COORDINATOR}),
+    Action.RECHECK_WRITE: _STATION,
     Action.TRANSFER_READ: _TRAINING,
     Action.TRANSFER_WRITE: frozenset({Role.ROTATED_DOCTOR, Role.TRAINER}),
     Action.TRANSFER_SIGN: _TRAINING,

@@ -11,11 +11,11 @@ from aiohttp import web
 from pydantic import Field
 
 from telemed.accounts.permissions import Action
-from telemed.accounts.service import reauthenticate
+from telemed.accounts.signing import prove
 from telemed.core.clock import LOCAL_ZONE
 from telemed.core.errors import N_, Invalid
 from telemed.core.i18n import DEFAULT_LOCALE
-from telemed.keys import ACCOUNTS, DATABASE, PRINTER, RENDERER, SETTINGS, WORK, signed_in
+from telemed.keys import DATABASE, PRINTER, RENDERER, SETTINGS, WORK, signed_in
 from telemed.sessions.prints import referral, service
 from telemed.sessions.prints.codes import grouped
 from telemed.sessions.prints.models import PaperKind, Printout
@@ -208,7 +208,6 @@ async def sign_referral(request: web.Request) -> web.Response:
     async with request.app[DATABASE].read() as reading:
         await referral.open_form(reading, actor, uid)
         referral.check(form.said, form.leaves_at, reading.now())
-    accounts = request.app[ACCOUNTS]
-    method = await reauthenticate(work, accounts, actor, password=form.password, code=form.code)
+    method = await prove(request, form.password, form.code)
     await referral.sign(work, actor, uid, form.said, form.leaves_at, method)
     return see_other(request, f"/consults/{uid}/referral", notice="referral_signed")

@@ -38,7 +38,7 @@ from telemed.training.caselog.rules import (
     check_reference,
 )
 from telemed.training.packages.service import list_running
-from telemed.training.repository import list_people
+from telemed.training.repository import list_people, sees_station
 from telemed.training.rotations.models import RotationKind
 from telemed.training.rotations.repository import list_rotations
 from telemed.training.rotations.rules import Span
@@ -73,6 +73,7 @@ class ShownRow:
     trainee: Person
     trainer: Person
     station: Facility
+    opens_trainee: bool
 
 
 async def write(work: UnitOfWork, actor: Actor, given: RowInput) -> CaseRow:
@@ -197,7 +198,13 @@ async def list_rows(
     found = (await work.session.exec(newest)).all()
     people = await _people(work, [row for row, _ in found])
     shown = [
-        ShownRow(row, people[row.trainee_id], people[row.trainer_id], station)
+        ShownRow(
+            row,
+            people[row.trainee_id],
+            people[row.trainer_id],
+            station,
+            opens_trainee=row.trainee_id == actor.id or sees_station(actor, row.station_id),
+        )
         for row, station in found[:PAGE]
     ]
     return shown, shown[-1].row.id if len(found) > PAGE else None
