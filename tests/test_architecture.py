@@ -35,6 +35,8 @@ HOUSE = House(
             *("telemed.*.views*", "telemed.*_views", "telemed.web*", "telemed.signaling*"),
             # The edge to those who take messages over.
             "telemed.notices.gateways*",
+            # The fields of every form that is signed.
+            "telemed.accounts.signing",
         ),
         "keys": ("telemed.keys",),
         "rules": ("telemed.*",),
@@ -61,6 +63,7 @@ HOUSE = House(
             "telemed.consults.rights.rules",
             "telemed.patients.retention",
             "telemed.training.caselog.rules",
+            "telemed.training.entrustment.levels",
             "telemed.training.rotations.rules",
             "telemed.sessions.prints.codes",
         ),

@@ -27,6 +27,7 @@ from telemed.core.text import clean_line, clean_text
 from telemed.facilities.models import Facility
 from telemed.training.caselog.rules import Level
 from telemed.training.entrustment import rechecks
+from telemed.training.entrustment.levels import Entrusted, Verdict
 from telemed.training.entrustment.models import Acceptance, Entrustment, Recheck
 from telemed.training.entrustment.repository import (
     Technique,
@@ -39,13 +40,7 @@ from telemed.training.entrustment.repository import (
     names_of,
     who_taught,
 )
-from telemed.training.entrustment.rules import (
-    LONGEST_NUMBER,
-    LONGEST_REASON,
-    Entrusted,
-    Verdict,
-    check_verdict,
-)
+from telemed.training.entrustment.rules import LONGEST_NUMBER, LONGEST_REASON, check_verdict
 from telemed.training.entrustment.service import today_of
 from telemed.training.repository import OFFICES
 

@@ -14,8 +14,8 @@ from telemed.facilities.service import list_stations
 from telemed.keys import WORK, signed_in
 from telemed.training.entrustment import acceptance, rechecks
 from telemed.training.entrustment.acceptance import AcceptanceInput
+from telemed.training.entrustment.levels import Verdict
 from telemed.training.entrustment.rechecks import AnswerInput
-from telemed.training.entrustment.rules import Verdict
 from telemed.training.entrustment.service import today_of
 from telemed.training.packages.service import list_running
 from telemed.training.repository import OFFICES

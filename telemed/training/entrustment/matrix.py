@@ -16,9 +16,9 @@ from telemed.accounts.permissions import Action, Actor, require
 from telemed.core.db import UnitOfWork
 from telemed.core.text import fold
 from telemed.facilities.models import Facility
+from telemed.training.entrustment.levels import Basis, Verdict
 from telemed.training.entrustment.models import Acceptance, Entrustment, Recheck
 from telemed.training.entrustment.repository import Technique
-from telemed.training.entrustment.rules import Basis, Verdict
 from telemed.training.entrustment.service import today_of
 from telemed.training.repository import OFFICES
 

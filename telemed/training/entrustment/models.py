@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from telemed.core.columns import UtcDateTime, ValueEnum, revision_column, uid_column
-from telemed.training.entrustment.rules import Basis, Verdict
+from telemed.training.entrustment.levels import Basis, Verdict
 
 _entrustment_revision = revision_column()
 _acceptance_revision = revision_column()

@@ -13,13 +13,19 @@ from telemed.accounts.models import Person, PersonState
 from telemed.accounts.permissions import Actor
 from telemed.core.db import UnitOfWork
 from telemed.core.errors import Missing
+from telemed.core.text import fold
 from telemed.facilities.models import Facility, FacilityKind
 from telemed.training.caselog.models import CaseRow
 from telemed.training.caselog.rules import Level, RowState
+from telemed.training.entrustment.levels import Basis
 from telemed.training.entrustment.models import Entrustment, EntrustmentEvidence
-from telemed.training.entrustment.rules import Basis, technique_key
 from telemed.training.models import TransferLog, TransferMember, TransferPart
 from telemed.training.repository import sees_station
+
+
+def technique_key(code: str, name: str) -> str:
+    """What makes two entries the same technique: the code, or the name without signs."""
+    return code or fold(name)
 
 
 @dataclass(frozen=True)

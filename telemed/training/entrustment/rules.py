@@ -1,7 +1,7 @@
 """Levels of entrustment, what a decision must rest on, acceptance and its re-checks. Pure.
 
-Levels 1 to 5 after ten Cate (BMC Med Educ 2021, table 2). A level is a decision about supervision
-and no mark: it is never averaged, and one for the case at hand is kept apart from one that stands.
+A level is a decision about supervision and no mark: it is never averaged, and one for the case at
+hand is kept apart from one that lasts.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Collection, Mapping
 from datetime import date, timedelta
-from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from telemed.core.errors import N_, FieldError
-from telemed.core.text import fold
 from telemed.training.caselog.rules import Level
+from telemed.training.entrustment.levels import Basis, Entrusted, Standing, Verdict
 
 LONGEST_LIMITS, LONGEST_REASON = 500, 1000
 LONGEST_NUMBER = 60
@@ -23,40 +22,6 @@ RECHECK_MONTHS: Final = (3, 6)
 # A station tells of these months; more than a few cases a day would be a slip of the keyboard.
 MOST_TIMES = 2000
 _MONTHS = 12
-
-
-class Entrusted(IntEnum):
-    """How much supervision a person needs for a technique."""
-
-    OBSERVES = 1
-    DIRECTLY_SUPERVISED = 2
-    HELP_AT_HAND = 3
-    ALONE = 4
-    SUPERVISES = 5
-
-
-class Basis(StrEnum):
-    """For the case at hand, or until the decision expires."""
-
-    AD_HOC = "ad_hoc"
-    SUMMATIVE = "summative"
-
-
-class Verdict(StrEnum):
-    """What an assessor says of a technique at a station."""
-
-    PASSED = "passed"
-    CONDITIONAL = "conditional"
-    FAILED = "failed"
-
-
-class Standing(StrEnum):
-    """What a decision is worth today."""
-
-    HOLDS = "holds"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
-    REPLACED = "replaced"
 
 
 LONGEST_TERM: Final[Mapping[Basis, timedelta]] = MappingProxyType(
@@ -79,11 +44,6 @@ _MISSING: Final[Mapping[Entrusted, str]] = MappingProxyType(
         Entrusted.SUPERVISES: N_("Chọn ít nhất một ca tự làm"),
     }
 )
-
-
-def technique_key(code: str, name: str) -> str:
-    """What makes two entries the same technique: the code, or the name without signs."""
-    return code or fold(name)
 
 
 def check_decision(

@@ -30,6 +30,7 @@ from telemed.core.text import clean_line, clean_text
 from telemed.facilities.models import Facility
 from telemed.training.caselog.models import CaseRow
 from telemed.training.caselog.rules import Level
+from telemed.training.entrustment.levels import Basis, Entrusted, Standing
 from telemed.training.entrustment.models import Entrustment, EntrustmentEvidence
 from telemed.training.entrustment.repository import (
     Technique,
@@ -44,9 +45,6 @@ from telemed.training.entrustment.repository import (
 from telemed.training.entrustment.rules import (
     LONGEST_LIMITS,
     LONGEST_REASON,
-    Basis,
-    Entrusted,
-    Standing,
     check_decision,
     standing,
 )

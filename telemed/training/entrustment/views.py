@@ -14,8 +14,8 @@ from telemed.core.text import fold
 from telemed.facilities.service import list_stations
 from telemed.keys import WORK, signed_in
 from telemed.training.entrustment import service
+from telemed.training.entrustment.levels import Basis, Entrusted
 from telemed.training.entrustment.matrix import MatrixFilter, read_matrix
-from telemed.training.entrustment.rules import Basis, Entrusted
 from telemed.training.entrustment.service import DecisionInput
 from telemed.training.repository import OFFICES
 from telemed.training.techniques.rules import CHAPTERS

@@ -12,7 +12,7 @@ from telemed.core.db import UnitOfWork
 from telemed.facilities.models import Facility
 from telemed.training.caselog.models import CaseRow
 from telemed.training.caselog.rules import Level, RowState
-from telemed.training.entrustment.rules import Basis, Entrusted
+from telemed.training.entrustment.levels import Basis, Entrusted
 from telemed.training.entrustment.service import DecisionInput
 from tests.factories import Factory
 

@@ -22,10 +22,10 @@ from telemed.notices.models import Notice
 from telemed.training.caselog.rules import Level
 from telemed.training.entrustment import acceptance, rechecks, service
 from telemed.training.entrustment.acceptance import AcceptanceInput
+from telemed.training.entrustment.levels import Entrusted, Verdict
 from telemed.training.entrustment.matrix import MatrixFilter, read_matrix
 from telemed.training.entrustment.models import Acceptance, Recheck
 from telemed.training.entrustment.rechecks import AnswerInput
-from telemed.training.entrustment.rules import Entrusted, Verdict
 from tests.factories import Factory
 from tests.races import HANDS, attempt_all
 from tests.unit.entrustment.conftest import CODE, TODAY, School, practised

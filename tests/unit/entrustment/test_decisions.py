@@ -20,9 +20,9 @@ from telemed.core.records import SignatureMethod
 from telemed.training.caselog.models import CaseRow
 from telemed.training.caselog.rules import RowState
 from telemed.training.entrustment import service
+from telemed.training.entrustment.levels import Basis, Entrusted, Standing
 from telemed.training.entrustment.matrix import MatrixFilter, read_matrix
 from telemed.training.entrustment.models import Entrustment
-from telemed.training.entrustment.rules import Basis, Entrusted, Standing
 from tests.factories import Factory
 from tests.races import HANDS, attempt_all
 from tests.unit.entrustment.conftest import TODAY, School

@@ -10,18 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemed.training.caselog.rules import Level
+from telemed.training.entrustment.levels import Basis, Entrusted, Standing, Verdict
+from telemed.training.entrustment.repository import technique_key
 from telemed.training.entrustment.rules import (
     LONGEST_TERM,
-    Basis,
-    Entrusted,
-    Standing,
-    Verdict,
     check_answer,
     check_decision,
     check_verdict,
     months_later,
     standing,
-    technique_key,
 )
 
 TODAY = date(2026, 11, 23)
