@@ -25,6 +25,7 @@ from telemed.demo.cast import Cast, Login, add_cast, all_parts, make_logins
 from telemed.demo.casting import Casting
 from telemed.demo.contracts import write_contracts
 from telemed.demo.duty import make_shifts
+from telemed.demo.entrustments import write_entrustments
 from telemed.demo.ledger import Ledger
 from telemed.demo.links import make_looks
 from telemed.demo.outcomes import make_outcomes
@@ -181,6 +182,7 @@ async def _tell(work: UnitOfWork, world: World) -> Casting:
     packages = await write_packages(work, world)
     await write_transfers(work, make_transfers(world, placements, packages))
     await write_practice(work, world, packages)
+    await write_entrustments(work, world)
     await add_all(work, [*_hours(world.cast), *_counters(world), *make_looks(world)])
     await add_all(work, make_shifts(world))
     consults = [story.consult for story in casting.stories]
