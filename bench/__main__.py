@@ -12,6 +12,7 @@ BENCHMARKS = (
     "bench.ladder",
     "bench.booking",
     "bench.papers",
+    "bench.matrix",
     "bench.recording",
 )
 MEDIA = (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 from sqlalchemy import and_
 from sqlalchemy.sql.elements import ColumnElement
@@ -35,13 +36,17 @@ class MatrixFilter:
     words: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """At which level somebody does a technique; `level` is 0 where only an ad hoc one holds."""
 
     level: int
-    is_expired: bool = False
-    is_ad_hoc: bool = False
+    is_expired: bool
+    is_ad_hoc: bool
+
+
+# A province has 60,000 cells and some twenty kinds of them: a kind is one object, drawn once.
+_cell: Final = cache(Cell)
+_EMPTY: Final = _cell(0, False, False)
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class PersonLine:
 
     uid: str
     name: str
-    cells: Sequence[Cell | None]
+    cells: Sequence[Cell]
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,10 @@ class Expiring:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Everything on the screen."""
+    """Everything on the screen; `kinds` are the different cells on it."""
 
     techniques: Sequence[Technique]
+    kinds: Collection[Cell]
     stations: Sequence[StationBlock]
     expiring: Sequence[Expiring]
 
@@ -101,22 +107,19 @@ async def read_matrix(work: UnitOfWork, actor: Actor, wanted: MatrixFilter) -> M
     techniques = await _techniques(work, scope, accepted, wanted)
     columns = {technique.key: index for index, technique in enumerate(techniques)}
     cells = await _cells(work, here, columns, today)
-    width = len(techniques)
+    nothing = [_EMPTY] * len(techniques)
     blocks = []
     for station in stations:
         lines = [
-            PersonLine(uid, name, _line(cells.get(person_id, {}), width))
+            PersonLine(uid, name, cells.get(person_id, nothing))
             for person_id, uid, name in people.get(station.id or 0, ())
         ]
         marks = accepted.get(station.id or 0, {})
         if lines or marks:
             shown = [marks.get(technique.key, "") for technique in techniques]
             blocks.append(StationBlock(station.id or 0, station.name, shown, lines))
-    return Matrix(techniques, blocks, await _expiring(work, here, today))
-
-
-def _line(cells: Mapping[int, Cell], width: int) -> list[Cell | None]:
-    return [cells.get(index) for index in range(width)]
+    kinds = {_EMPTY}.union(*cells.values())
+    return Matrix(techniques, kinds, blocks, await _expiring(work, here, today))
 
 
 async def _stations(work: UnitOfWork, actor: Actor, wanted: MatrixFilter) -> Sequence[Facility]:
@@ -187,30 +190,32 @@ def _is_wanted(technique: Technique, wanted: MatrixFilter) -> bool:
 
 async def _cells(
     work: UnitOfWork, here: ColumnElement[bool], columns: Mapping[str, int], today: date
-) -> dict[int, dict[int, Cell]]:
-    """By person, then by column. Four values a row: no object is made of each."""
+) -> dict[int, list[Cell]]:
+    """By person, a cell for each column. Four values a row: no object is made of each."""
     query = (
         select(
             Entrustment.person_id,
             Entrustment.technique_key,
             Entrustment.level,
-            col(Entrustment.expires_on),
+            (col(Entrustment.expires_on) < today),
         )
         .join(Person, col(Person.id) == col(Entrustment.person_id))
         .where(here, col(Entrustment.is_current))
     )
-    found: dict[int, dict[int, Cell]] = {}
+    nothing = [_EMPTY] * len(columns)
+    found: dict[int, list[Cell]] = {}
     for_now = query.where(
         col(Entrustment.basis) == Basis.AD_HOC, col(Entrustment.expires_on) >= today
     )
     for person_id, key, _, _ in (await work.session.exec(for_now)).all():
         if (index := columns.get(key)) is not None:
-            found.setdefault(person_id, {})[index] = Cell(0, is_ad_hoc=True)
+            line = found.get(person_id) or found.setdefault(person_id, nothing.copy())
+            line[index] = _cell(0, False, True)
     lasting = query.where(col(Entrustment.basis) == Basis.SUMMATIVE)
-    for person_id, key, level, expires_on in (await work.session.exec(lasting)).all():
+    for person_id, key, level, is_expired in (await work.session.exec(lasting)).all():
         if (index := columns.get(key)) is not None:
-            line = found.setdefault(person_id, {})
-            line[index] = Cell(level, expires_on < today, index in line)
+            line = found.get(person_id) or found.setdefault(person_id, nothing.copy())
+            line[index] = _cell(level, bool(is_expired), line[index].is_ad_hoc)
     return found
 
 

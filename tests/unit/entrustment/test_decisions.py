@@ -186,7 +186,7 @@ async def test_the_matrix_shows_what_holds_where_it_was_given(
     assert (await read_matrix(work, school.coordinator, MatrixFilter())).expiring[0].level == 4
     clock.advance(60 * DAY)
     matrix = await read_matrix(work, school.coordinator, MatrixFilter())
-    assert matrix.stations[0].people[0].cells[0] == replace(cell, is_expired=True)
+    assert matrix.stations[0].people[0].cells[0] == cell._replace(is_expired=True)
     assert matrix.expiring[0].is_over
     nothing = MatrixFilter(chapter=2), MatrixFilter(words=("noi",)), MatrixFilter(station_id=99)
     for wanted in nothing:
